@@ -1,0 +1,80 @@
+package itsm
+
+import "time"
+
+// Input is everything one record of signalbox.events says to the engine. All of it happens at
+// the record's time; it is applied in the order adopt, changes, alerts, commands. An Input with
+// nothing in it is a tick.
+type Input struct {
+	Adopt    *Adopt
+	Changes  []Change
+	Alerts   []Alert
+	Commands []Command
+}
+
+// Empty tells whether the input is a tick.
+func (in *Input) Empty() bool {
+	return in.Adopt == nil && len(in.Changes) == 0 && len(in.Alerts) == 0 && len(in.Commands) == 0
+}
+
+// Adopt makes stored versions of large inputs the ones in force. A nil part stays as it was.
+type Adopt struct {
+	Estate *Version // bytes: an estate file, or cmdb's document of parts by origin
+	Rules  *Version // bytes: the engine's configuration as JSON
+}
+
+// Version is a large immutable input: its id follows from its bytes. In a record only the id
+// travels; the bytes are stored beside it first and filled in again on reading.
+type Version struct {
+	ID   string
+	Data []byte
+}
+
+// Record is an input in its place in the log of one shard.
+type Record struct {
+	Offset int64
+	Time   time.Time
+	Input  Input
+}
+
+// Position is how far an engine has come in its log.
+type Position struct {
+	Offset int64     // the next record to apply
+	Clock  time.Time // the engine's clock
+	// Estate and Rules are the ids of the adopted versions, empty when none.
+	Estate, Rules string
+}
+
+// Entity is one piece of an engine's state in a checkpoint. A nil Value deletes the key. Keys do
+// not begin with an underscore.
+type Entity struct {
+	Key   string
+	Value []byte
+}
+
+// Topic is the name of a public topic without its prefix.
+type Topic string
+
+// The topics that people and the board read.
+const (
+	TopicIncidents Topic = "incidents"
+	TopicAlerts    Topic = "alerts"
+	TopicTimeline  Topic = "timeline"
+	TopicCMDB      Topic = "cmdb"
+)
+
+// Published is one record read back from a public topic. A nil Value is a tombstone.
+//
+//   - incidents: key the incident's id, value its row; key "_causes/<id>", value its ranked causes
+//     with evidence; key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted; key "_epoch", value the
+//     topic's epoch (a text).
+//   - alerts: key "<incident>/<fingerprint>" ("-" for an alert without incident), value an AlertState.
+//   - timeline: key "<incident>/<seq>", value an Entry.
+//   - cmdb: key "item/<id>" and "relation/<from>/<type>/<to>", values of discovered items and
+//     relations; key "version/<id>" the whole bytes of a version.
+type Published struct {
+	Topic  Topic
+	Offset int64
+	Key    string
+	Value  []byte
+}

@@ -1,0 +1,42 @@
+package itsm
+
+// Update is one consequence of an input: at most one revision of one incident, the alerts and
+// timeline entries that came with it, or an answer. It is what the engine returns and what a
+// shard publishes. Parts that did not change are nil.
+type Update struct {
+	// Incident is the new revision as a row (Incident.Row).
+	Incident *Incident
+	// Causes is the ranked list with evidence of incident IncidentID, when it changed.
+	Causes     []Cause
+	IncidentID string
+	Alerts     []AlertChange
+	Entries    []Entry // of IncidentID
+	// ForgetEntries is the number of timeline entries to delete with the incident: the incident
+	// IncidentID is forgotten (tombstones for it, its causes and entries 1 … ForgetEntries).
+	Forget        bool
+	ForgetEntries int
+	Outcome       *Outcome
+	Adopted       *Adopted
+	Items         []Item // discovered
+	Relations     []Relation
+}
+
+// Adopted says which versions a shard has in force.
+type Adopted struct {
+	Shard  int    `json:"shard"`
+	Estate string `json:"estate"`
+	Rules  string `json:"rules"`
+	// Fault says why the last version was not taken; the one before stays in force.
+	Fault string `json:"fault,omitempty"`
+}
+
+// NoIncident stands in keys for an alert that is in no incident.
+const NoIncident = "-"
+
+// AlertChange is the new state of an alert in an incident (NoIncident: in none). A nil State
+// means that it has left that incident.
+type AlertChange struct {
+	Incident    string
+	Fingerprint Fingerprint
+	State       *AlertState
+}
