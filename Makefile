@@ -1,0 +1,76 @@
+# Signalbox. `make help` lists the targets; each does its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO      ?= go
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+WEB     := ui/web
+TOOLS   := .cache/tools
+# Inputs of the web app; its dist is rebuilt only when one of them is newer.
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/scripts -type f 2>/dev/null) $(wildcard $(WEB)/*.json $(WEB)/*.ts $(WEB)/*.html)
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ui ## build bin/signalbox with the web app inside
+	$(GO) build $(GOFLAGS_BUILD) -o bin/signalbox ./cmd/signalbox
+
+.PHONY: run
+run: build ## build it and run the demo on http://127.0.0.1:7420
+	exec bin/signalbox demo
+
+.PHONY: ui
+ui: $(WEB)/dist/index.html ## build the web app (needs Node 20 or newer)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run build
+
+.PHONY: test
+test: test-go test-web test-e2e ## all tests: Go with -race, web, browser, real Prometheus and Alertmanager
+
+.PHONY: test-go
+test-go:
+	$(GO) test -race ./...
+
+.PHONY: test-web
+test-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm test
+
+.PHONY: test-e2e
+test-e2e: build
+	scripts/setup.sh chromium prometheus prometheus-alertmanager
+	REQUIRE_PEERS=1 $(GO) test -count=1 -run 'TestPeers' ./app/...
+	cd $(WEB) && npm run e2e
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint $(WEB)/node_modules/.package-lock.json ## golangci-lint, eslint, type check
+	$(GO) vet ./...
+	$(TOOLS)/golangci-lint run ./...
+	cd $(WEB) && npm run lint && npm run typecheck
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format the Go code
+	$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: bench
+bench: build $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
+	scripts/bench.sh
+
+.PHONY: fuzz
+fuzz: ## fuzz every decoder for FUZZTIME (default 20s) each
+	scripts/fuzz.sh
+
+# Tools live in a module of their own, so that the product's go.mod stays clean.
+$(TOOLS)/golangci-lint: tools/go.mod
+	$(GO) build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/benchstat: tools/go.mod
+	$(GO) build -C tools -o ../$@ golang.org/x/perf/cmd/benchstat
