@@ -247,4 +247,3 @@ func ratio(a, b int) *float64 {
 }
 
 //go:fix inline
-func number(v float64) *float64 { return new(v) }
