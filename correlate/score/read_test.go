@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"signalbox/correlate/score"
 	"signalbox/itsm"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestRun_errorsNameFileAndLine(t *testing.T) {

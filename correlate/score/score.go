@@ -245,5 +245,3 @@ func ratio(a, b int) *float64 {
 	}
 	return new(float64(a) / float64(b))
 }
-
-//go:fix inline

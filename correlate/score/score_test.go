@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"signalbox/correlate/score"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"signalbox/correlate/score"
 )
 
 // The example is computed by hand. Faults A (lines 1–4), B (5–7) and C (10), noise on 8 and 9.
