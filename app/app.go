@@ -1,0 +1,327 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"signalbox/correlate"
+	"signalbox/ingest"
+	"signalbox/itsm"
+	"signalbox/stream"
+	"signalbox/ui"
+)
+
+// Options is what New needs.
+type Options struct {
+	Config  Config
+	Logger  *slog.Logger
+	Version string
+	// ConfigPath is read again on reload; "" when there is no file.
+	ConfigPath string
+	Environ    []string
+}
+
+// App is the whole house in one process.
+type App struct {
+	opts     Options
+	log      *slog.Logger
+	registry *prometheus.Registry
+
+	broker *stream.Broker // nil with brokers of the user's own
+	stream *stream.Stream
+	loops  []*correlate.Loop
+	ui     *ui.UI
+	estate *estateFiles
+
+	listener net.Listener
+	server   *http.Server
+	stop     context.CancelFunc // ends everything; set by Run
+	ready    atomic.Bool
+	reloads  prometheus.Gauge
+}
+
+// New opens the broker and the topics, binds the listener and builds every room. It starts
+// nothing; what it opened it closes again on an error. Call Run once, then Close.
+func New(ctx context.Context, opts Options) (_ *App, err error) {
+	if opts.Logger == nil {
+		return nil, errors.New("app: Logger is missing")
+	}
+	a := &App{opts: opts, log: opts.Logger, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := a.openStream(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.buildLoops(ctx); err != nil {
+		return nil, err
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Config.Server.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s (is another Signalbox running? --listen takes another address): %w", opts.Config.Server.Listen, err)
+	}
+	handler, err := a.buildDoors()
+	if err != nil {
+		return nil, err
+	}
+	a.server = newServer(handler)
+	return a, nil
+}
+
+func (a *App) openStream(ctx context.Context) (err error) {
+	cfg := a.opts.Config
+	brokers := cfg.Kafka.Brokers
+	if len(brokers) == 0 {
+		a.broker, err = stream.StartBroker(stream.BrokerOptions{
+			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Logger: a.log, Registerer: a.registry,
+		})
+		if err != nil {
+			return fmt.Errorf("start the embedded broker in %s: %w", cfg.Server.DataDir, err)
+		}
+		brokers = []string{a.broker.Addr()}
+	}
+	a.stream, err = stream.Open(ctx, stream.Options{
+		Config: cfg.Kafka, Brokers: brokers, ShardBy: cfg.Correlate.ShardBy, Registerer: a.registry, Logger: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the topics on %v: %w", brokers, err)
+	}
+	return nil
+}
+
+func (a *App) buildLoops(_ context.Context) error {
+	for n := range a.stream.Shards() {
+		engine, err := correlate.New(correlate.Options{Shard: n, Shards: a.stream.Shards(), Config: a.opts.Config.Rules()})
+		if err != nil {
+			return fmt.Errorf("build engine %d: %w", n, err)
+		}
+		shard := a.stream.Shard(n)
+		loop, err := correlate.NewLoop(correlate.LoopOptions{
+			Shard: n, Journal: shard, Versions: a.stream, Engine: engine, Logger: a.log, End: shard.End,
+			Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"shard": strconv.Itoa(n)}, a.registry),
+		})
+		if err != nil {
+			return err
+		}
+		a.loops = append(a.loops, loop)
+	}
+	return nil
+}
+
+func (a *App) buildDoors() (http.Handler, error) {
+	cfg := a.opts.Config
+	mux := http.NewServeMux()
+	ingestConfig := ingest.DefaultConfig()
+	ingestConfig.Identity = cfg.Identity
+	doors, err := ingest.New(ingest.Options{Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log})
+	if err != nil {
+		return nil, err
+	}
+	doors.Register(mux)
+	a.ui, err = ui.New(ui.Options{
+		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Sources: sourcesOf(doors), Ready: a.ready.Load,
+		Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.ui.Register(mux)
+	a.estate = &estateFiles{paths: cfg.Estate.Files, put: a.ui.PutEstate, log: a.log.With("component", "estate")}
+	a.reloads = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "signalbox_app_last_reload_successful", Help: "1 when the last reload of configuration and estate files was taken.",
+	})
+	a.registry.MustRegister(a.reloads)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{Registry: a.registry}))
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Signalbox is healthy.") })
+	mux.HandleFunc("GET /-/ready", a.serveReady)
+	mux.HandleFunc("POST /-/reload", a.serveReload)
+	return mux, nil
+}
+
+// sourcesOf translates what the doors know of their senders for the connect page.
+func sourcesOf(doors *ingest.Ingest) func() []ui.Source {
+	return func() []ui.Source {
+		var out []ui.Source
+		for _, s := range doors.Sources() {
+			out = append(out, ui.Source(s))
+		}
+		return out
+	}
+}
+
+// Addr is the address that the server listens on.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Run serves until ctx is done or a room cannot go on. It stops upstream first: the server takes
+// nothing new, the door answers what it holds, the engines cut their last checkpoints, the board
+// follows to the end.
+func (a *App) Run(ctx context.Context) error {
+	ctx, a.stop = context.WithCancel(ctx)
+	defer a.stop()
+	// Each stage outlives the one before it, so that nothing accepted is left unanswered.
+	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopInner()
+	group, groupCtx := errgroup.WithContext(ctx)
+	rooms, roomsCtx := errgroup.WithContext(inner)
+
+	caughtUp := make(chan struct{})
+	rooms.Go(func() error { return a.stream.Door().Run(roomsCtx) })
+	for _, loop := range a.loops {
+		rooms.Go(func() error { return loop.Run(roomsCtx) })
+	}
+	rooms.Go(func() error { return a.ui.Run(roomsCtx) })
+	rooms.Go(func() error { return a.tail(roomsCtx, caughtUp) })
+	group.Go(func() error {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error { return a.becomeReady(groupCtx, caughtUp) })
+	group.Go(func() error { // a room that ends takes the server with it
+		select {
+		case <-roomsCtx.Done():
+			a.stop()
+		case <-groupCtx.Done():
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-groupCtx.Done()
+		return a.shutdown()
+	})
+	err := group.Wait()
+	stopInner()
+	return errors.Join(err, rooms.Wait())
+}
+
+// tail feeds the board from the public topics. It waits for the shards first, since only then
+// does the end of the topics hold everything that followed from the log.
+func (a *App) tail(ctx context.Context, caughtUp chan struct{}) error {
+	for _, loop := range a.loops {
+		select {
+		case <-loop.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return a.stream.Tail(ctx, stream.TailOptions{
+		Topics:   []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB},
+		Apply:    a.ui.Apply,
+		CaughtUp: func() { close(caughtUp) },
+	})
+}
+
+func (a *App) becomeReady(ctx context.Context, caughtUp <-chan struct{}) error {
+	select {
+	case <-caughtUp:
+	case <-ctx.Done():
+		return nil
+	}
+	if err := a.adoptRules(ctx); err != nil {
+		return err
+	}
+	if err := a.estate.load(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("load the estate: %w", err)
+	}
+	a.ready.Store(true)
+	a.log.Info("ready", "address", "http://"+a.Addr(), "shards", len(a.loops))
+	a.estate.watch(ctx, a.opts.Config.Estate.WatchInterval)
+	return nil
+}
+
+// waitReady returns when the board is complete, or with the context's error.
+func (a *App) waitReady(ctx context.Context) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !a.ready.Load() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (a *App) shutdown() error {
+	a.ready.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), a.opts.Config.Server.ShutdownTimeout)
+	defer cancel()
+	a.ui.CloseStreams() // hijacked connections are not known to the server
+	if err := a.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop the server: %w", errors.Join(err, a.server.Close()))
+	}
+	return nil
+}
+
+// Close releases what New opened. It is called after Run.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.stream != nil {
+		errs = append(errs, a.stream.Close())
+	}
+	if a.broker != nil {
+		errs = append(errs, a.broker.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if !a.ready.Load() {
+		w.Header().Set("Retry-After", "1")
+		writeProblem(w, http.StatusServiceUnavailable, "not_ready", "the log is being applied; the board is not complete yet")
+		return
+	}
+	fmt.Fprintln(w, "Signalbox is ready.")
+}
+
+// serveReload reads the configuration and the estate files again.
+func (a *App) serveReload(w http.ResponseWriter, r *http.Request) {
+	if err := a.reload(r.Context()); err != nil {
+		a.reloads.Set(0)
+		a.log.Error("reload refused; what was in force stays", "err", err)
+		writeProblem(w, http.StatusInternalServerError, "reload_refused", err.Error())
+		return
+	}
+	a.reloads.Set(1)
+	a.log.Info("reloaded")
+	fmt.Fprintln(w, "Reloaded.")
+}
+
+func (a *App) reload(ctx context.Context) error {
+	cfg, err := Load(a.opts.ConfigPath, a.opts.Environ)
+	if err != nil {
+		return err
+	}
+	a.opts.Config.Severity, a.opts.Config.Incident, a.opts.Config.Correlate = cfg.Severity, cfg.Incident, cfg.Correlate
+	if err := a.adoptRules(ctx); err != nil {
+		return err
+	}
+	return a.estate.load(ctx)
+}
+
+// waitAdopted bounds how long an estate or rules may take to come into force.
+const waitAdopted = time.Minute

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		environ    []string
+		wantErr    string // "" : must load
+		check      func(c Config) bool
+	}{
+		{name: "nothing at all", check: func(c Config) bool { return c.Server.Listen == "127.0.0.1:7420" }},
+		{name: "a key", yaml: "server: {listen: 127.0.0.1:1}", check: func(c Config) bool { return c.Server.Listen == "127.0.0.1:1" }},
+		{
+			name: "environment over file", yaml: "server: {listen: 127.0.0.1:1}", environ: []string{"SIGNALBOX_SERVER_LISTEN=127.0.0.1:2", "HOME=/"},
+			check: func(c Config) bool { return c.Server.Listen == "127.0.0.1:2" },
+		},
+		{
+			name: "a list from the environment", environ: []string{"SIGNALBOX_KAFKA_BROKERS=[a:1, b:2]"},
+			check: func(c Config) bool { return len(c.Kafka.Brokers) == 2 && c.Kafka.Brokers[1] == "b:2" },
+		},
+		{name: "unknown key", yaml: "server:\n  lisen: x", wantErr: "line 2: field lisen not found"},
+		{name: "unknown section", yaml: "sever: {}", wantErr: "field sever not found"},
+		{name: "unknown variable", environ: []string{"SIGNALBOX_SERVER_LISEN=x"}, wantErr: "SIGNALBOX_SERVER_LISEN: no such configuration key"},
+		{name: "bad variable", environ: []string{"SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT=soon"}, wantErr: "SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT"},
+		{name: "two documents", yaml: "server: {}\n---\nserver: {}", wantErr: "one YAML document is expected"},
+		{name: "wide open", yaml: "server: {listen: 0.0.0.0:7420}", wantErr: `server.listen: "0.0.0.0:7420" can be reached by others`},
+		{name: "no host is wide open", yaml: "server: {listen: ':7420'}", wantErr: "server.listen"},
+		{
+			name: "wide open and said so", yaml: "server: {listen: 0.0.0.0:7420, insecure: true}",
+			check: func(c Config) bool { return c.Server.Insecure },
+		},
+		{name: "all faults at once", yaml: "server: {log_level: loud, log_format: xml}\nestate: {watch_interval: -1s}", wantErr: "server.log_format: must be text or json"},
+		{name: "all faults at once, the other", yaml: "server: {log_level: loud, log_format: xml}", wantErr: "server.log_level: must be debug, info, warn or error"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := ""
+			if tt.yaml != "" {
+				path = filepath.Join(t.TempDir(), "signalbox.yml")
+				if err := os.WriteFile(path, []byte(tt.yaml), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cfg, err := Load(path, tt.environ)
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Fatalf("error %v, want one with %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !tt.check(cfg) {
+				t.Errorf("loaded %+v", cfg)
+			}
+		})
+	}
+}
+
+func FuzzDecodeConfig(f *testing.F) {
+	f.Add([]byte("server: {listen: 127.0.0.1:1}\nincident: {close_after: 24h}\n"))
+	f.Add([]byte("severity:\n  table: {page: critical}\n"))
+	f.Add([]byte("---\n---\n"))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		cfg := DefaultConfig()
+		if decodeConfig(data, &cfg) == nil {
+			_ = cfg.Validate() // must not panic whatever was accepted
+		}
+	})
+}

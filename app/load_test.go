@@ -1,0 +1,389 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"signalbox/itsm"
+)
+
+var load = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase") //nolint:gochecknoglobals // a test flag.
+
+// loaded is the program as a process of its own under load.
+type loaded struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string
+	dir  string
+	addr string
+}
+
+func startLoaded(t *testing.T) *loaded {
+	t.Helper()
+	if *load == 0 {
+		t.Skip("figures are taken by make bench (-load 60s)")
+	}
+	l := &loaded{t: t, dir: t.TempDir(), addr: freeAddr(t)}
+	l.url = "http://" + l.addr
+	l.start()
+	t.Cleanup(l.kill)
+	return l
+}
+
+// start runs the program and returns how long it took until it was ready.
+func (l *loaded) start() time.Duration {
+	l.t.Helper()
+	begin := time.Now()
+	l.cmd = program(context.WithoutCancel(l.t.Context()), l.t, "serve", "--listen", l.addr, "--data-dir", filepath.Join(l.dir, "data"))
+	l.cmd.Stderr = l.t.Output()
+	if err := l.cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	eventually(l.t, time.Minute, func() error { return ready(l.t.Context(), l.url) })
+	return time.Since(begin)
+}
+
+func (l *loaded) kill() {
+	_ = l.cmd.Process.Kill()
+	_ = l.cmd.Wait() // killed
+}
+
+// peakMemory is the program's largest resident size so far, in MB.
+func (l *loaded) peakMemory() int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		return 0
+	}
+	return kb / 1024
+}
+
+// applied is the number of alerts that the engine has applied.
+func (l *loaded) applied() int {
+	l.t.Helper()
+	_, body, err := send(l.t.Context(), http.MethodGet, l.url+"/metrics", nil, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, "signalbox_correlate_alerts_total{") {
+			v, err := strconv.ParseFloat(strings.Fields(line)[1], 64)
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			return int(v)
+		}
+	}
+	l.t.Fatal("no metric signalbox_correlate_alerts_total")
+	return 0
+}
+
+// drain waits until the engine has applied n alerts and returns how long that took.
+func (l *loaded) drain(n int) time.Duration {
+	l.t.Helper()
+	begin := time.Now()
+	eventually(l.t, time.Minute, func() error {
+		if got := l.applied(); got < n {
+			return fmt.Errorf("%d of %d alerts applied", got, n)
+		}
+		return nil
+	})
+	return time.Since(begin)
+}
+
+// put adopts an estate of n hosts behind switches of 50.
+func (l *loaded) put(n int) {
+	l.t.Helper()
+	var b bytes.Buffer
+	b.WriteString(`{"items":[`)
+	for i := range n {
+		fmt.Fprintf(&b, `{"id":"host-%d","class":"host","identifiers":[{"instance":"host-%d:9100"}]},`, i, i)
+	}
+	for i := range n/50 + 1 {
+		fmt.Fprintf(&b, `{"id":"sw-%d","class":"switch"}%s`, i, strings.Repeat(",", min(1, n/50-i)))
+	}
+	b.WriteString(`],"relations":[`)
+	for i := range n {
+		fmt.Fprintf(&b, `{"from":"host-%d","type":"connects_to","to":"sw-%d"}%s`, i, i/50, strings.Repeat(",", min(1, n-1-i)))
+	}
+	b.WriteString(`]}`)
+	if status, body, err := send(l.t.Context(), http.MethodPut, l.url+"/api/v1/estate?origin=load", b.Bytes(), nil); err != nil || status != http.StatusOK {
+		l.t.Fatalf("estate: %d %s %v", status, body, err)
+	}
+}
+
+// bodies encodes n distinct alerts, 100 per request, as a Prometheus sends them: a start, no end.
+func bodies(n int) [][]byte {
+	names := []string{"HostHighCpuLoad", "HostOutOfMemory", "HostDiskWillFillIn24Hours", "HostDown", "HostClockSkew"}
+	start := time.Now().UTC().Format(time.RFC3339Nano)
+	var out [][]byte
+	for i := 0; i < n; i += 100 {
+		var b bytes.Buffer
+		b.WriteByte('[')
+		for j := i; j < i+100; j++ {
+			if j > i {
+				b.WriteByte(',')
+			}
+			name := names[j%len(names)]
+			fmt.Fprintf(&b, `{"labels":{"alertname":%q,"cluster":"prod-1","instance":"host-%d:9100","job":"node","namespace":"infra","severity":"critical","region":"eu-1","host":"host-%d"},`+
+				`"annotations":{"summary":"%s on host-%d","runbook_url":"https://runbooks.example/%s"},"startsAt":%q,"generatorURL":"http://prometheus.example/graph?g0.expr=up"}`,
+				name, j/len(names), j/len(names), name, j/len(names), name, start)
+		}
+		b.WriteByte(']')
+		out = append(out, b.Bytes())
+	}
+	return out
+}
+
+// post sends bodies over 4 connections, all of them once, or round and round for a time. It
+// counts alerts that were answered 2xx.
+func (l *loaded) post(bodies [][]byte, length time.Duration) (accepted int, took time.Duration) {
+	l.t.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 4, MaxIdleConnsPerHost: 4}}
+	defer client.CloseIdleConnections()
+	var next, ok atomic.Int64
+	begin := time.Now()
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if length == 0 && n >= len(bodies) || length > 0 && time.Since(begin) > length {
+					return
+				}
+				req, err := http.NewRequestWithContext(l.t.Context(), http.MethodPost, l.url+"/api/v2/alerts", bytes.NewReader(bodies[n%len(bodies)]))
+				if err != nil {
+					l.t.Error(err)
+					return
+				}
+				resp, err := client.Do(req)
+				if err != nil {
+					l.t.Error(err)
+					return
+				}
+				_ = resp.Body.Close() // the status is all that counts
+				if resp.StatusCode/100 == 2 {
+					ok.Add(100)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	return int(ok.Load()), time.Since(begin)
+}
+
+// TestLoad_ingest prints how many alerts a second go in, durable and correlated.
+func TestLoad_ingest(t *testing.T) {
+	l := startLoaded(t)
+	l.put(20_000)
+	wave := bodies(50_000)
+	accepted, took := l.post(wave, 0)
+	lag := l.drain(accepted)
+	t.Logf("first wave: %d new alerts in %.2f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
+		accepted, took.Seconds(), float64(accepted)/took.Seconds(), lag.Seconds(), l.peakMemory())
+	again, took := l.post(wave, *load)
+	lag = l.drain(accepted + again)
+	t.Logf("steady: %d alerts in %.1f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
+		again, took.Seconds(), float64(again)/took.Seconds(), lag.Seconds(), l.peakMemory())
+}
+
+// TestLoad_ready prints how long a killed program with 100,000 active alerts needs to be ready.
+func TestLoad_ready(t *testing.T) {
+	l := startLoaded(t)
+	l.put(20_000)
+	accepted, _ := l.post(bodies(100_000), 0)
+	l.drain(accepted)
+	l.kill()
+	t.Logf("ready with %d active alerts after SIGKILL: %.2f s; %d MB", accepted, l.start().Seconds(), l.peakMemory())
+}
+
+// TestLoad_latency prints the time from the 2xx answer to the row on the websocket.
+func TestLoad_latency(t *testing.T) {
+	for _, rate := range []int{1000, 5000} {
+		for _, watchers := range []int{1, 100} {
+			t.Run(fmt.Sprintf("%d alerts a second, %d watchers", rate, watchers), func(t *testing.T) {
+				l := startLoaded(t)
+				l.latency(rate, watchers)
+			})
+		}
+	}
+}
+
+// latencyItems is the number of incidents whose rows change; each is one unrelated item.
+const latencyItems = 200
+
+func (l *loaded) latency(rate, watchers int) {
+	l.t.Helper()
+	var b strings.Builder
+	for i := range latencyItems {
+		fmt.Fprintf(&b, "  - {id: item-%d, class: application, identifiers: [{app: app-%d}]}\n", i, i)
+	}
+	if status, body, err := send(l.t.Context(), http.MethodPut, l.url+"/api/v1/estate?origin=load", "items:\n"+b.String(), nil); err != nil || status != http.StatusOK {
+		l.t.Fatalf("estate: %d %s %v", status, body, err)
+	}
+	m := &meter{accepted: map[string][]time.Time{}}
+	ctx, stop := context.WithCancel(l.t.Context())
+	var watching sync.WaitGroup
+	for n := range watchers {
+		conn := l.dial()
+		watching.Go(func() {
+			defer conn.Close()
+			for {
+				_, data, err := conn.ReadMessage()
+				if err != nil {
+					return
+				}
+				if n == 0 { // the others only take their share of the server's work
+					m.delta(time.Now(), data)
+				}
+			}
+		})
+		context.AfterFunc(ctx, func() { _ = conn.Close() })
+	}
+	l.sendAtRate(m, rate, 15*time.Second)
+	eventually(l.t, 10*time.Second, m.complete)
+	stop()
+	watching.Wait()
+	p50, p99, worst := m.quantiles()
+	l.t.Logf("%d alerts/s, %d watchers: accepted to row p50 %d ms, p99 %d ms, worst %d ms (%d alerts); %d MB",
+		rate, watchers, p50.Milliseconds(), p99.Milliseconds(), worst.Milliseconds(), len(m.took), l.peakMemory())
+}
+
+func (l *loaded) dial() *websocket.Conn {
+	l.t.Helper()
+	var board struct {
+		Position struct {
+			Epoch  string `json:"epoch"`
+			Offset int64  `json:"offset"`
+		} `json:"position"`
+	}
+	if err := get(l.t.Context(), l.url+"/api/v1/board", &board); err != nil {
+		l.t.Fatal(err)
+	}
+	conn, resp, err := websocket.DefaultDialer.DialContext(l.t.Context(),
+		fmt.Sprintf("ws://%s/api/v1/stream?epoch=%s&offset=%d", l.addr, board.Position.Epoch, board.Position.Offset), nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return conn
+}
+
+// sendAtRate sends 20 requests a second; each alert is new and goes to one of the items in turn.
+func (l *loaded) sendAtRate(m *meter, rate int, length time.Duration) {
+	l.t.Helper()
+	const perSecond = 20
+	ticker := time.NewTicker(time.Second / perSecond)
+	defer ticker.Stop()
+	serial := 0
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		<-ticker.C
+		var alerts []map[string]any
+		for range rate / perSecond {
+			alerts = append(alerts, map[string]any{"labels": map[string]string{
+				"alertname": "RequestErrors", "severity": "critical",
+				"app": fmt.Sprintf("app-%d", serial%latencyItems), "path": strconv.Itoa(serial / latencyItems),
+			}})
+			serial++
+		}
+		status, body, err := send(l.t.Context(), http.MethodPost, l.url+"/api/v2/alerts", alerts, nil)
+		if err != nil || status != http.StatusOK {
+			l.t.Fatalf("%d %s %v", status, body, err)
+		}
+		m.accept(time.Now(), serial-len(alerts), serial)
+	}
+}
+
+// meter pairs the n-th accepted alert of an item with the first row that counts n alerts.
+type meter struct {
+	mu       sync.Mutex
+	accepted map[string][]time.Time
+	took     []time.Duration
+	rows     map[string][]shownRow
+}
+
+type shownRow struct {
+	at    time.Time
+	total int
+}
+
+func (m *meter) accept(at time.Time, from, to int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for serial := from; serial < to; serial++ {
+		item := fmt.Sprintf("item-%d", serial%latencyItems)
+		m.accepted[item] = append(m.accepted[item], at)
+	}
+}
+
+func (m *meter) delta(at time.Time, data []byte) {
+	var msg struct {
+		Upsert []itsm.Incident `json:"upsert"`
+	}
+	if json.Unmarshal(data, &msg) != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == nil {
+		m.rows = map[string][]shownRow{}
+	}
+	for _, inc := range msg.Upsert {
+		if len(inc.Items) > 0 {
+			m.rows[inc.Items[0]] = append(m.rows[inc.Items[0]], shownRow{at, inc.AlertCounts.Total})
+		}
+	}
+}
+
+// complete pairs what is there and says what is missing.
+func (m *meter) complete() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.took = m.took[:0]
+	missing := 0
+	for item, accepted := range m.accepted {
+		row := 0
+		for n, at := range accepted {
+			for row < len(m.rows[item]) && m.rows[item][row].total <= n {
+				row++
+			}
+			if row == len(m.rows[item]) {
+				missing++
+				continue
+			}
+			// A row may overtake the answer to the sender; that alert took no time.
+			m.took = append(m.took, max(0, m.rows[item][row].at.Sub(at)))
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d alerts are not on the board", missing)
+	}
+	return nil
+}
+
+func (m *meter) quantiles() (p50, p99, worst time.Duration) {
+	slices.Sort(m.took)
+	at := func(q float64) time.Duration { return m.took[int(math.Ceil(q*float64(len(m.took))))-1] }
+	return at(0.5), at(0.99), at(1)
+}

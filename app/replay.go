@@ -1,0 +1,287 @@
+package app
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/correlate"
+	"signalbox/ingest/events"
+	"signalbox/itsm"
+)
+
+const replayHelp = `run a history through the engine at full speed
+
+No broker is needed. The incidents file gets the final state of every incident, one a line; the assignments file gets for each
+firing line of the events file the id of the incident that now holds it. The same input gives the same bytes.
+
+Example:
+  signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv`
+
+func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
+	var estate files
+	flags.Var(&estate, "estate", "estate `FILE`; may be given several times")
+	eventsPath := flags.String("events", "", "events `FILE` (.jsonl, .jsonl.gz)")
+	config := flags.String("config", "", "configuration `FILE`")
+	out := flags.String("out", "", "write incidents to `FILE`")
+	assignments := flags.String("assignments", "", "write line,incident to `FILE`")
+	if err := parse(p, flags); err != nil {
+		return err
+	}
+	if *eventsPath == "" || *out == "" {
+		return usagef("--events and --out are needed")
+	}
+	cfg, err := Load(*config, p.Environ)
+	if err != nil {
+		return err
+	}
+	first, err := estateInput(append(cfg.Estate.Files, estate...))
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	r, err := newReplay(cfg, first, *assignments != "")
+	if err != nil {
+		return err
+	}
+	if err := r.run(ctx, *eventsPath); err != nil {
+		return err
+	}
+	incidents := r.engine.Incidents()
+	if err := writeIncidents(*out, incidents); err != nil {
+		return fmt.Errorf("write incidents: %w", err)
+	}
+	if *assignments != "" {
+		if err := r.writeAssignments(*assignments); err != nil {
+			return fmt.Errorf("write assignments: %w", err)
+		}
+	}
+	fmt.Fprintln(p.Stderr, summary(r, incidents, time.Since(start)))
+	return nil
+}
+
+// estateInput merges estate files into one version, nil when there is none.
+func estateInput(paths []string) (*itsm.Version, error) {
+	if len(paths) == 0 {
+		return nil, nil //nolint:nilnil // no file is no estate.
+	}
+	estate, err := mergeFiles(paths)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(estate)
+	if err != nil {
+		return nil, fmt.Errorf("encode the estate: %w", err)
+	}
+	return &itsm.Version{ID: "files", Data: data}, nil
+}
+
+// mergeFiles reads estate files as parts of one estate; the error joins all faults.
+func mergeFiles(paths []string) (*cmdb.Estate, error) {
+	parts := cmdb.Parts{}
+	var errs []error
+	for _, path := range paths {
+		data, err := cmdb.ReadFile(path)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read estate: %w", err))
+			continue
+		}
+		part, err := cmdb.Parse(path, data)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		parts["file:"+path] = part
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return parts.Merge()
+}
+
+// replayRun is one history on its way through an engine.
+type replayRun struct {
+	engine *correlate.Engine
+	ignore []string
+	first  *itsm.Version // the estate to begin with
+	lines  []firingLine
+	keep   bool // keep lines for the assignments
+	alerts int
+	last   time.Time
+}
+
+// firingLine is a line of the events file that says firing, and the period it speaks of.
+type firingLine struct {
+	line        int
+	fingerprint itsm.Fingerprint
+	startsAt    time.Time
+}
+
+func newReplay(cfg Config, first *itsm.Version, keep bool) (*replayRun, error) {
+	engine, err := correlate.New(correlate.Options{Shards: 1, Config: cfg.Rules()})
+	if err != nil {
+		return nil, fmt.Errorf("build the engine: %w", err)
+	}
+	return &replayRun{engine: engine, ignore: cfg.Identity.IgnoreLabels, first: first, keep: keep}, nil
+}
+
+func (r *replayRun) run(ctx context.Context, path string) error {
+	in, closeIn, err := openFile(path)
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	defer closeIn()
+	reader := events.NewReader(in, events.ReaderOptions{Name: path, IgnoreLabels: r.ignore})
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.first != nil {
+			r.engine.Apply(record.Time, itsm.Input{Adopt: &itsm.Adopt{Estate: r.first}})
+			r.first = nil
+		}
+		r.apply(record)
+	}
+	if !r.last.IsZero() {
+		r.engine.Advance(r.last)
+	}
+	return nil
+}
+
+func (r *replayRun) apply(record itsm.Record) {
+	r.engine.Apply(record.Time, record.Input)
+	r.last = record.Time
+	for i := range record.Input.Alerts {
+		a := &record.Input.Alerts[i]
+		if a.Status != itsm.StatusFiring {
+			continue
+		}
+		r.alerts++
+		if !r.keep {
+			continue
+		}
+		startsAt := a.StartsAt
+		if startsAt.IsZero() {
+			startsAt = record.Time
+		}
+		r.lines = append(r.lines, firingLine{line: a.Line, fingerprint: a.Fingerprint, startsAt: startsAt})
+	}
+}
+
+func (r *replayRun) writeAssignments(path string) error {
+	return writeFile(path, func(w io.Writer) error {
+		out := csv.NewWriter(w)
+		if err := out.Write([]string{"line", "incident"}); err != nil {
+			return err
+		}
+		for _, l := range r.lines {
+			if err := out.Write([]string{strconv.Itoa(l.line), r.engine.Holder(l.fingerprint, l.startsAt)}); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		return out.Error()
+	})
+}
+
+func writeIncidents(path string, incidents []itsm.Incident) error {
+	return writeFile(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		for i := range incidents {
+			if err := enc.Encode(completeIncident(incidents[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// completeIncident makes the list of alerts present even when it is empty, as the file promises.
+func completeIncident(inc itsm.Incident) any {
+	if inc.Alerts == nil {
+		inc.Alerts = []itsm.AlertState{}
+	}
+	return inc
+}
+
+func summary(r *replayRun, incidents []itsm.Incident, took time.Duration) string {
+	live, periods := 0, 0
+	for i := range incidents {
+		if incidents[i].MergedInto == nil {
+			live++
+		}
+		for j := range incidents[i].Alerts {
+			periods += incidents[i].Alerts[j].Count
+		}
+	}
+	compression := 0.0
+	if periods > 0 {
+		compression = 1 - float64(live)/float64(periods)
+	}
+	return fmt.Sprintf("%d alerts, %d firing periods, %d incidents, compression %.3f, %.2f s",
+		r.alerts, periods, live, compression, took.Seconds())
+}
+
+// openFile opens a file for reading; one that ends in .gz is decompressed.
+func openFile(path string) (io.Reader, func(), error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	closeFile := func() { _ = f.Close() } // only read
+	if !strings.HasSuffix(path, ".gz") {
+		return bufio.NewReaderSize(f, 1<<20), closeFile, nil
+	}
+	gz, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
+	if err != nil {
+		closeFile()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return gz, closeFile, nil
+}
+
+// writeFile writes a file whole: a reader never sees half of it. One that ends in .gz is compressed.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(dirOf(path), ".signalbox-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	buffered := bufio.NewWriterSize(f, 1<<20)
+	var w io.Writer = buffered
+	var gz *gzip.Writer
+	if strings.HasSuffix(path, ".gz") {
+		gz = gzip.NewWriter(buffered)
+		w = gz
+	}
+	err = write(w)
+	if gz != nil {
+		err = errors.Join(err, gz.Close())
+	}
+	if err = errors.Join(err, buffered.Flush(), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

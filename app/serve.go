@@ -1,0 +1,140 @@
+package app
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"signalbox/app/demo"
+)
+
+const serveHelp = `run it: doors, engine, board and API in one process
+
+Without flags everything is embedded: a broker that speaks the Kafka protocol keeps its log in
+./data, and the board is on http://127.0.0.1:7420. Point Alertmanager's webhook at
+http://127.0.0.1:7420/api/v1/ingest/alertmanager; the board shows the lines to copy.
+
+Examples:
+  signalbox serve --estate estate.yaml
+  signalbox serve --config signalbox.yml --listen 127.0.0.1:8000`
+
+const demoHelp = `run it with an example estate and a storm to watch
+
+Two data centres of a web shop and a bottling plant; alerts come in through the public HTTP
+doors, with times of now. Data goes to a folder of its own (./data/demo).`
+
+// serveFlags are the flags that serve and demo share.
+type serveFlags struct {
+	config, listen, dataDir string
+	insecure                bool
+	estate                  files
+}
+
+func (f *serveFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&f.config, "config", "", "configuration `FILE` (signalbox.yml)")
+	flags.StringVar(&f.listen, "listen", "", "listen on `ADDR` instead of 127.0.0.1:7420")
+	flags.StringVar(&f.dataDir, "data-dir", "", "keep the embedded broker's log in `DIR` instead of ./data")
+	flags.Var(&f.estate, "estate", "estate `FILE`; may be given several times")
+	flags.BoolVar(&f.insecure, "insecure", false, "allow --listen on an address that others reach, without login")
+}
+
+// load reads the configuration and lays the flags over it.
+func (f *serveFlags) load(environ []string) (Config, error) {
+	cfg, err := load(f.config, environ)
+	if err != nil {
+		return cfg, err
+	}
+	if f.listen != "" {
+		cfg.Server.Listen = f.listen
+	}
+	if f.dataDir != "" {
+		cfg.Server.DataDir = f.dataDir
+	}
+	cfg.Server.Insecure = cfg.Server.Insecure || f.insecure
+	cfg.Estate.Files = append(cfg.Estate.Files, f.estate...)
+	return cfg, cfg.Validate()
+}
+
+func serve(ctx context.Context, p Process, flags *flag.FlagSet) error {
+	var f serveFlags
+	f.register(flags)
+	if err := parse(p, flags); err != nil {
+		return err
+	}
+	return f.run(ctx, p, nil)
+}
+
+func demoCommand(ctx context.Context, p Process, flags *flag.FlagSet) error {
+	f := serveFlags{dataDir: "data/demo"}
+	flags.StringVar(&f.listen, "listen", "", "listen on `ADDR` instead of 127.0.0.1:7420")
+	flags.StringVar(&f.dataDir, "data-dir", f.dataDir, "keep the embedded broker's log in `DIR`")
+	if err := parse(p, flags); err != nil {
+		return err
+	}
+	return f.run(ctx, p, func(ctx context.Context, a *App) error {
+		return a.demo(ctx)
+	})
+}
+
+// run builds the house and runs it, with a companion beside it when one is given.
+func (f *serveFlags) run(ctx context.Context, p Process, beside func(context.Context, *App) error) error {
+	cfg, err := f.load(p.Environ)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(p.Stderr, cfg.Server)
+	if err != nil {
+		return err
+	}
+	a, err := New(ctx, Options{Config: cfg, Logger: log, Version: p.Version, ConfigPath: f.config, Environ: p.Environ})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := a.Close(); err != nil {
+			log.Warn("not closed cleanly", "err", err)
+		}
+	}()
+	printWelcome(p.Stdout, cfg, a.Addr(), beside != nil)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.Run(ctx) })
+	if beside != nil {
+		group.Go(func() error { return beside(ctx, a) })
+	}
+	return group.Wait()
+}
+
+// demo adopts the example estate and sends the example's alerts through the HTTP doors.
+func (a *App) demo(ctx context.Context) error {
+	if err := a.waitReady(ctx); err != nil {
+		return nil // ended before it was ready
+	}
+	if _, err := a.ui.PutEstate(ctx, "demo", demo.Estate()); err != nil {
+		return fmt.Errorf("adopt the example estate: %w", err)
+	}
+	return demo.Run(ctx, demo.Options{URL: "http://" + a.Addr(), Logger: a.log.With("component", "demo")})
+}
+
+func printWelcome(w io.Writer, cfg Config, addr string, isDemo bool) {
+	reach := "only this machine can reach it (--listen and --insecure change that)"
+	if cfg.Server.Insecure {
+		reach = "whoever reaches this address can read and command it: there is no login"
+	}
+	fmt.Fprintf(w, "\nSignalbox listens on http://%s: %s.\n", addr, reach)
+	if !isDemo {
+		fmt.Fprintf(w, "Open it for the lines that your Alertmanager and Prometheus need. Data is kept in %s.\n\n", cfg.Server.DataDir)
+		return
+	}
+	fmt.Fprint(w, `
+The demo needs a minute. Try:
+  0 s   a calm board of nine incidents; arrow keys move, Enter opens, ? lists all keys
+  15 s  a core switch dies without a word; its 140 alerts become one P1 that names it
+  25 s  a deploy breaks checkout nearby: a second incident, with the change as its cause
+  40 s  in the plant a PLC gateway is lost, the filler starves, the labeller blocks
+  60 s  the switch comes back; acknowledge (A), split, undo (Z) as you like
+
+`)
+}

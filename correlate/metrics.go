@@ -1,0 +1,34 @@
+package correlate
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics of one shard's loop; the registerer carries the shard as a label.
+type metrics struct {
+	records, alerts, commands, updates prometheus.Counter
+	applied, checkpoint                prometheus.Histogram
+	lag                                prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		records:  f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_records_total", Help: "Records applied."}),
+		alerts:   f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_alerts_total", Help: "Alerts applied, re-sends included."}),
+		commands: f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_commands_total", Help: "Commands of people applied."}),
+		updates:  f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_updates_total", Help: "Updates published."}),
+		applied: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "signalbox_correlate_apply_duration_seconds", Help: "Time to apply what one read returned.",
+			Buckets: prometheus.ExponentialBuckets(1e-5, 4, 10),
+		}),
+		checkpoint: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "signalbox_correlate_checkpoint_duration_seconds", Help: "Time to cut one checkpoint.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 8),
+		}),
+		lag: f.NewGauge(prometheus.GaugeOpts{
+			Name: "signalbox_correlate_lag_seconds", Help: "Age of the last applied record when its updates were published; 0 when nothing waits.",
+		}),
+	}
+}
