@@ -1,0 +1,65 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config holds the few numbers of scoring and search. They are the same for every estate; the
+// formulas are in correlate/DESIGN.md.
+type Config struct {
+	// Window is how long after the last joining a new observation still belongs to the same fault.
+	Window time.Duration `yaml:"window"`
+	// Gap joins observations without an item: the longest silence between neighbours of one group.
+	Gap time.Duration `yaml:"gap"`
+	// LookBack is how long before a fault a change may have caused it.
+	LookBack time.Duration `yaml:"look_back"`
+	// ChangeDecay is the time after which a change counts for half.
+	ChangeDecay time.Duration `yaml:"change_decay"`
+	// Detection is how long monitoring needs until an effect is reported: before it has passed,
+	// what is still silent speaks only in part against a cause.
+	Detection time.Duration `yaml:"detection"`
+	// Onset is the half-life of the weight of an observation after the beginning of its incident.
+	Onset time.Duration `yaml:"onset"`
+	// Hops bounds the walk from an observation to its causes.
+	Hops int `yaml:"hops"`
+	// FanOut bounds the relations that a walk follows at one item.
+	FanOut int `yaml:"fan_out"`
+	// Candidates bounds the causes considered for one observation.
+	Candidates int `yaml:"candidates"`
+}
+
+// DefaultConfig returns the values that work without configuration.
+func DefaultConfig() Config {
+	return Config{
+		Window: 15 * time.Minute, Gap: 5 * time.Minute, LookBack: 24 * time.Hour, ChangeDecay: 30 * time.Minute,
+		Detection: time.Minute, Onset: 2 * time.Minute, Hops: 3, FanOut: 64, Candidates: 64,
+	}
+}
+
+// Validate returns every fault, each beginning with its path in the configuration file.
+func (c Config) Validate() error {
+	var errs []error
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"window", c.Window}, {"gap", c.Gap}, {"look_back", c.LookBack}, {"change_decay", c.ChangeDecay},
+		{"detection", c.Detection}, {"onset", c.Onset},
+	} {
+		if d.value <= 0 {
+			errs = append(errs, fmt.Errorf("correlate.%s: must be positive, got %s", d.key, d.value))
+		}
+	}
+	if c.Hops < 1 || c.Hops > 6 {
+		errs = append(errs, fmt.Errorf("correlate.hops: must be 1 to 6, got %d", c.Hops))
+	}
+	if c.FanOut < 1 {
+		errs = append(errs, fmt.Errorf("correlate.fan_out: must be positive, got %d", c.FanOut))
+	}
+	if c.Candidates < 1 {
+		errs = append(errs, fmt.Errorf("correlate.candidates: must be positive, got %d", c.Candidates))
+	}
+	return errors.Join(errs...)
+}
