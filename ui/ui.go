@@ -1,0 +1,155 @@
+// Package ui is the room that people look into: the HTTP API, the live board with its websocket,
+// and the embedded web app. It materialises the public topics in memory (Apply), answers every
+// read from there, and sends what people do as commands through the door, to read the outcome back
+// from the topic. It refuses to decide anything about incidents, and to write any state of its own.
+//
+// Apply is called by one goroutine. The HTTP handlers run concurrently with it and with each
+// other; they read immutable rows under a short lock and hold nothing while they write.
+package ui
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"signalbox/itsm"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Door takes inputs of the engine. Append returns nil only when the input is durable, and an error
+// that is itsm.ErrOverloaded when the sender should come again.
+type Door interface {
+	Append(ctx context.Context, in itsm.Input) error
+}
+
+// Versions stores large inputs before they are adopted. PutVersion is idempotent: the id follows
+// from the bytes.
+type Versions interface {
+	PutVersion(ctx context.Context, data []byte) (id string, err error)
+}
+
+// Options are the doors of the room. Door, Versions, Shards, Registerer and Logger are required.
+type Options struct {
+	Door     Door
+	Versions Versions
+	Shards   int // that adopt an estate
+	// Sources tells what the doors know of their senders; nil: nothing.
+	Sources func() []Source
+	// Ready tells whether every shard has caught up; nil: always.
+	Ready func() bool
+	// Listen is the URL under which senders reach this server; empty: the Host of the request.
+	Listen     string
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+	Version    string
+}
+
+// UI is the room.
+type UI struct {
+	door        Door
+	store       Versions
+	shards      int
+	sources     func() []Source
+	ready       func() bool
+	listen      string
+	version     string
+	logger      *slog.Logger
+	metrics     *metrics
+	views       *views
+	hub         *hub
+	upgrader    *websocket.Upgrader
+	limits      streamLimits
+	outcomeWait time.Duration
+	putting     chan struct{} // one estate at a time
+	web         *web
+}
+
+// New checks the options and builds the room. It starts nothing.
+func New(o Options) (*UI, error) {
+	switch {
+	case o.Door == nil:
+		return nil, errors.New("ui: Door is missing")
+	case o.Versions == nil:
+		return nil, errors.New("ui: Versions is missing")
+	case o.Shards < 1:
+		return nil, errors.New("ui: Shards must be at least 1")
+	case o.Registerer == nil:
+		return nil, errors.New("ui: Registerer is missing")
+	case o.Logger == nil:
+		return nil, errors.New("ui: Logger is missing")
+	}
+	web, err := newWeb()
+	if err != nil {
+		return nil, err
+	}
+	m := newMetrics(o.Registerer)
+	u := &UI{
+		door: o.Door, store: o.Versions, shards: o.Shards, sources: o.Sources, ready: o.Ready, listen: o.Listen, version: o.Version,
+		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
+		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), web: web,
+	}
+	if u.sources == nil {
+		u.sources = func() []Source { return nil }
+	}
+	if u.ready == nil {
+		u.ready = func() bool { return true }
+	}
+	return u, nil
+}
+
+// Register adds the API, the board and the web app to a mux.
+func (u *UI) Register(mux *http.ServeMux) {
+	for pattern, handler := range map[string]http.HandlerFunc{
+		"GET /api/v1/incidents":                u.handleIncidents,
+		"GET /api/v1/incidents/{id}":           u.handleIncident,
+		"GET /api/v1/incidents/{id}/alerts":    u.handleIncidentAlerts,
+		"GET /api/v1/incidents/{id}/timeline":  u.handleTimeline,
+		"POST /api/v1/incidents/{id}/{action}": u.handleCommand,
+		"GET /api/v1/alerts":                   u.handleAlerts,
+		"GET /api/v1/board":                    u.handleBoard,
+		"GET /api/v1/stream":                   u.handleStream,
+		"GET /api/v1/items":                    u.handleItems,
+		"GET /api/v1/relations":                u.handleRelations,
+		"GET /api/v1/status":                   u.handleStatus,
+		"POST /api/v1/ingest/test":             u.handleTestAlert,
+		"GET /api/v1/openapi.yaml":             handleOpenAPI,
+		"/api/":                                unknownPath(mux),
+		"/":                                    u.web.ServeHTTP,
+	} {
+		mux.HandleFunc(pattern, handler)
+	}
+}
+
+// Run gives the board its beat until ctx is done, then sends every watcher away.
+func (u *UI) Run(ctx context.Context) error {
+	defer u.hub.close()
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	forget := time.NewTicker(time.Hour)
+	defer forget.Stop()
+	u.hub.begin(u.pingFigures(time.Now()))
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ping.C:
+			u.hub.begin(u.pingFigures(now))
+		case now := <-forget.C:
+			u.views.forgetOutcomes(now)
+		case <-u.hub.dirty:
+			if wait := flushInterval - time.Since(last); wait > 0 {
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-time.After(wait):
+				}
+			}
+			last = time.Now()
+			u.hub.begin(nil)
+		}
+	}
+}
