@@ -24,7 +24,7 @@ const (
 
 	maxCommandBody = 1 << 20
 	maxKey         = 200
-	// anonymous is who commands while nobody has to log in and the body names nobody.
+	// Anonymous is who commands while nobody has to log in and the body names nobody.
 	anonymous = "anonymous"
 )
 

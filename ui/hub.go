@@ -38,7 +38,7 @@ type change struct {
 // pending map of a client at that position, with every id once. So a client is only a position; a
 // slow one costs nothing, and resuming is the same as being late.
 //
-// publish never blocks on a client. The mutex is held for memory work only.
+// Publish never blocks on a client. The mutex is held for memory work only.
 type hub struct {
 	metrics *metrics
 

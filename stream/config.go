@@ -1,0 +1,72 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Config is the section `kafka` of the configuration file.
+type Config struct {
+	// Brokers are the addresses (host:port) to start from. Empty: the embedded broker.
+	Brokers []string `yaml:"brokers"`
+	// TopicPrefix stands before the name of every topic and transactional id, e.g. "prod.".
+	TopicPrefix string `yaml:"topic_prefix"`
+	// Shards is the number of partitions of `events`; fixed when the topics are created. Default 1.
+	Shards int `yaml:"shards"`
+	// Replication is the replication factor of new topics. Default -1: the broker's own.
+	Replication int `yaml:"replication"`
+	// EventsRetention is how long inputs are kept for export and replay. Default 168h.
+	EventsRetention time.Duration `yaml:"events_retention"`
+	// EventsMaxBytes bounds what is kept of them in each shard, 0: no bound. Default 4 GiB.
+	EventsMaxBytes int64 `yaml:"events_max_bytes"`
+	// Linger is how long a record may wait for more alerts before it is closed. Default 5ms.
+	Linger time.Duration `yaml:"linger"`
+	// QueueBytes bounds what waits in memory for each shard; beyond it senders get 503. Default 64 MiB.
+	QueueBytes int `yaml:"queue_bytes"`
+	// QueueEntries bounds how many requests wait for each shard. Default 10000.
+	QueueEntries int `yaml:"queue_entries"`
+	// ProduceTimeout is how long a write is tried before it fails. Default 10s.
+	ProduceTimeout time.Duration `yaml:"produce_timeout"`
+}
+
+// DefaultConfig returns the configuration without a file.
+func DefaultConfig() Config {
+	return Config{
+		Shards:          1,
+		Replication:     -1,
+		EventsRetention: 7 * 24 * time.Hour,
+		EventsMaxBytes:  4 << 30,
+		Linger:          5 * time.Millisecond,
+		QueueBytes:      64 << 20,
+		QueueEntries:    10000,
+		ProduceTimeout:  10 * time.Second,
+	}
+}
+
+var prefixPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,100}$`)
+
+// Validate returns every fault, each with its path in the file.
+func (c *Config) Validate() error {
+	var errs []error
+	fault := func(bad bool, path, format string, args ...any) {
+		if bad {
+			errs = append(errs, errors.New("kafka."+path+": "+fmt.Sprintf(format, args...)))
+		}
+	}
+	fault(!prefixPattern.MatchString(c.TopicPrefix), "topic_prefix",
+		"only letters, digits, '.', '_' and '-', at most 100, got %q", c.TopicPrefix)
+	fault(c.Shards < 1 || c.Shards > 1000, "shards", "must be 1 to 1000, got %d", c.Shards)
+	fault(c.Replication == 0 || c.Replication < -1, "replication", "must be -1 or positive, got %d", c.Replication)
+	fault(c.EventsRetention < time.Hour, "events_retention", "must be at least 1h, got %s", c.EventsRetention)
+	fault(c.EventsMaxBytes < 0, "events_max_bytes", "must not be negative, got %d", c.EventsMaxBytes)
+	fault(c.Linger < 0 || c.Linger > time.Second, "linger", "must be 0 to 1s, got %s", c.Linger)
+	fault(c.QueueBytes < maxPart, "queue_bytes", "must be at least %d, got %d", maxPart, c.QueueBytes)
+	fault(c.QueueEntries < 1, "queue_entries", "must be positive, got %d", c.QueueEntries)
+	fault(c.ProduceTimeout < time.Second, "produce_timeout", "must be at least 1s, got %s", c.ProduceTimeout)
+	for i, b := range c.Brokers {
+		fault(b == "", fmt.Sprintf("brokers[%d]", i), "is empty")
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,30 @@
+package stream
+
+import (
+	"context"
+	"errors"
+
+	"signalbox/itsm"
+)
+
+// Events yields the recorded inputs of a shard from an offset (0: from the earliest that is kept)
+// to the present end, adopted versions with their bytes. What cannot be decoded, and a version
+// that is gone, is skipped: the engine has skipped it, too.
+func (s *Stream) Events(ctx context.Context, shard int, from int64, yield func(itsm.Record) error) error {
+	return s.scanFrom(ctx, topicEvents, shard, from, func(e entry) error {
+		if len(e.key) > 0 && e.key[0] == '_' {
+			return nil
+		}
+		at, in, err := decodeRecord(e.value)
+		if err == nil && in.Adopt != nil {
+			err = s.resolve(ctx, in.Adopt)
+		}
+		if errors.Is(err, errUndecodable) || errors.Is(err, itsm.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return yield(itsm.Record{Offset: e.offset, Time: at, Input: in})
+	})
+}

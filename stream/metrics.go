@@ -1,0 +1,66 @@
+package stream
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are the counters of one Stream.
+type metrics struct {
+	alertsIn      prometheus.Counter
+	recordsOut    prometheus.Counter
+	bytesOut      prometheus.Counter
+	dropped       *prometheus.CounterVec // by reason
+	queueBytes    prometheus.Gauge
+	appendSeconds prometheus.Histogram
+	writeSeconds  *prometheus.HistogramVec // by topic
+	written       *prometheus.CounterVec   // by topic
+	retries       prometheus.Counter
+	read          prometheus.Counter
+	readErrors    prometheus.Counter
+	heldBack      prometheus.Counter
+	deadLetters   prometheus.Counter
+	checkpoint    prometheus.Histogram
+	lag           *prometheus.GaugeVec // by shard
+	retired       prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	fast := prometheus.ExponentialBuckets(0.0005, 2, 15)
+	return &metrics{
+		alertsIn:   counter("signalbox_stream_alerts_in_total", "Alerts given to the door."),
+		recordsOut: counter("signalbox_stream_records_out_total", "Records the door has written to events."),
+		bytesOut:   counter("signalbox_stream_bytes_out_total", "Bytes of those records."),
+		dropped: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_stream_inputs_dropped_total", Help: "Inputs that were refused or not written, by reason.",
+		}, []string{"reason"}),
+		queueBytes: f.NewGauge(prometheus.GaugeOpts{
+			Name: "signalbox_stream_queue_bytes", Help: "Bytes that wait at the door.",
+		}),
+		appendSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "signalbox_stream_append_duration_seconds", Help: "Time from Append to the acknowledgement.", Buckets: fast,
+		}),
+		writeSeconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "signalbox_stream_write_duration_seconds", Help: "Time to write one batch, by topic.", Buckets: fast,
+		}, []string{"topic"}),
+		written: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_stream_records_written_total", Help: "Records that shards have written, by topic.",
+		}, []string{"topic"}),
+		retries:     counter("signalbox_stream_write_retries_total", "Batches that were sent again."),
+		read:        counter("signalbox_stream_records_read_total", "Records that shards have read from events."),
+		readErrors:  counter("signalbox_stream_read_errors_total", "Reads that were tried again."),
+		heldBack:    counter("signalbox_stream_records_held_back_total", "Records stamped too far ahead of the clock."),
+		deadLetters: counter("signalbox_stream_dead_letters_total", "Records that could not be decoded."),
+		checkpoint: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "signalbox_stream_checkpoint_bytes", Help: "Size of checkpoints.", Buckets: prometheus.ExponentialBuckets(256, 4, 10),
+		}),
+		lag: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "signalbox_stream_lag_records", Help: "Offsets between what a shard has read and the end of its log.",
+		}, []string{"shard"}),
+		retired: counter("signalbox_stream_versions_retired_total", "Versions that were deleted because no shard needs them."),
+	}
+}

@@ -1,0 +1,179 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+	"signalbox/itsm"
+)
+
+// maxBatch is where a batch of outputs is closed; only a single larger record goes beyond it.
+const maxBatch = 8 << 20
+
+// outputs turns updates into batches, one list for each topic.
+type outputs struct {
+	alerts, timeline, cmdb, incidents spool
+	key, value                        []byte
+}
+
+// spool is the list of batches for one place. Its memory is kept.
+type spool struct {
+	batches []*batch
+	n       int
+}
+
+func (sp *spool) reset() { sp.n = 0 }
+
+func (sp *spool) add(key, value []byte) {
+	if sp.n == 0 || sp.batches[sp.n-1].size() > 0 && sp.batches[sp.n-1].size()+len(key)+len(value) > maxBatch {
+		if sp.n == len(sp.batches) {
+			sp.batches = append(sp.batches, new(batch))
+		}
+		sp.batches[sp.n].reset()
+		sp.n++
+	}
+	sp.batches[sp.n-1].add(key, value)
+}
+
+// Write publishes updates and returns when all are acknowledged: alerts, timeline and cmdb
+// first, incidents last, so that whoever sees a revision finds what belongs to it.
+func (sh *Shard) Write(ctx context.Context, updates []itsm.Update) error {
+	o := &sh.out
+	o.alerts.reset()
+	o.timeline.reset()
+	o.cmdb.reset()
+	o.incidents.reset()
+	for i := range updates {
+		if err := o.add(&updates[i]); err != nil {
+			return fmt.Errorf("encode update of shard %d: %w", sh.n, err)
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return sh.flush(gctx, itsm.TopicAlerts, &o.alerts) })
+	g.Go(func() error { return sh.flush(gctx, itsm.TopicTimeline, &o.timeline) })
+	g.Go(func() error { return sh.flush(gctx, itsm.TopicCMDB, &o.cmdb) })
+	err := g.Wait()
+	if err == nil {
+		err = sh.flush(ctx, itsm.TopicIncidents, &o.incidents)
+	}
+	if err != nil {
+		return fmt.Errorf("publish updates of shard %d: %w", sh.n, err)
+	}
+	return nil
+}
+
+// flush writes the batches of a topic in order. Each ends with our owner record: compaction then
+// never empties a producer's last batch, which some readers cannot bear.
+func (sh *Shard) flush(ctx context.Context, t itsm.Topic, sp *spool) error {
+	if sp.n == 0 {
+		return nil
+	}
+	mark, err := json.Marshal(owner{Producer: sh.prod.id, Epoch: sh.prod.epoch})
+	if err != nil {
+		return err
+	}
+	for _, b := range sp.batches[:sp.n] {
+		b.add(ownerKey(sh.n), mark)
+		if err := sh.prod.write(ctx, place{t, partition(t, sh.n)}, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *outputs) add(u *itsm.Update) error {
+	for i := range u.Alerts {
+		if err := o.alert(&u.Alerts[i]); err != nil {
+			return err
+		}
+	}
+	for i := range u.Entries {
+		v, err := json.Marshal(&u.Entries[i])
+		if err != nil {
+			return fmt.Errorf("timeline entry %d of %s: %w", u.Entries[i].Seq, u.IncidentID, err)
+		}
+		o.timeline.add(o.entryKey(u.IncidentID, u.Entries[i].Seq), v)
+	}
+	for i := range u.Items {
+		v, err := json.Marshal(&u.Items[i])
+		if err != nil {
+			return fmt.Errorf("item %s: %w", u.Items[i].ID, err)
+		}
+		o.cmdb.add([]byte("item/"+u.Items[i].ID), v)
+	}
+	for i := range u.Relations {
+		r := &u.Relations[i]
+		v, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("relation %s %s %s: %w", r.From, r.Type, r.To, err)
+		}
+		o.cmdb.add([]byte("relation/"+r.From+"/"+string(r.Type)+"/"+r.To), v)
+	}
+	return o.incident(u)
+}
+
+// incident adds the records of the incidents topic: causes before the row they explain, the
+// answer to a command after the row that it speaks of.
+func (o *outputs) incident(u *itsm.Update) error {
+	if u.Forget {
+		for seq := 1; seq <= u.ForgetEntries; seq++ {
+			o.timeline.add(o.entryKey(u.IncidentID, seq), nil)
+		}
+		o.incidents.add([]byte(causesKey(u.IncidentID)), nil)
+		o.incidents.add([]byte(u.IncidentID), nil)
+	}
+	for _, r := range []struct {
+		there bool
+		key   string
+		value any
+	}{
+		{u.Causes != nil, causesKey(u.IncidentID), u.Causes},
+		{u.Incident != nil, "", u.Incident},
+		{u.Outcome != nil, "_command/", u.Outcome},
+		{u.Adopted != nil, "_adopted/", u.Adopted},
+	} {
+		if !r.there {
+			continue
+		}
+		v, err := json.Marshal(r.value)
+		if err != nil {
+			return fmt.Errorf("incident %s: %w", u.IncidentID, err)
+		}
+		switch x := r.value.(type) {
+		case *itsm.Incident:
+			r.key = x.ID
+		case *itsm.Outcome:
+			r.key += x.Command
+		case *itsm.Adopted:
+			r.key += strconv.Itoa(x.Shard)
+		}
+		o.incidents.add([]byte(r.key), v)
+	}
+	return nil
+}
+
+func causesKey(incident string) string { return "_causes/" + incident }
+
+func (o *outputs) entryKey(incident string, seq int) []byte {
+	o.key = append(append(o.key[:0], incident...), '/')
+	o.key = strconv.AppendInt(o.key, int64(seq), 10)
+	return o.key
+}
+
+func (o *outputs) alert(a *itsm.AlertChange) error {
+	o.key = append(append(o.key[:0], a.Incident...), '/')
+	o.key = append(o.key, a.Fingerprint.String()...)
+	if a.State == nil {
+		o.alerts.add(o.key, nil)
+		return nil
+	}
+	v, err := json.Marshal(a.State)
+	if err != nil {
+		return fmt.Errorf("alert %s of %s: %w", a.Fingerprint, a.Incident, err)
+	}
+	o.alerts.add(o.key, v)
+	return nil
+}

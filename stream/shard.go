@@ -1,0 +1,344 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"signalbox/itsm"
+)
+
+// maxAhead is how far a record's stamp may be ahead of our clock.
+const maxAhead = 5 * time.Second
+
+// Shard is the durable side of one shard's engine: it reads the shard's log, writes what the
+// engine says, and keeps its checkpoints. The methods belong to one goroutine, and Recover comes
+// first. After an error of Write, Checkpoint or Tick nothing more is written until the next
+// Recover.
+type Shard struct {
+	s    *Stream
+	n    int
+	log  *slog.Logger
+	prod *producer
+	in   *fetcher
+	give *patience
+
+	ready []itsm.Record // decoded, not yet returned
+	held  bool          // the first of ready was held back and counted
+	out   outputs
+}
+
+// Shard returns the durable side of shard n, 0 … Shards-1.
+func (s *Stream) Shard(n int) *Shard {
+	return &Shard{s: s, n: n, log: s.log.With("shard", n), give: newPatience(30 * time.Second)}
+}
+
+// owner is the value of an owner record. On the state topic it is the end of a checkpoint and
+// holds the position.
+type owner struct {
+	Producer int64      `json:"producer"`
+	Epoch    int16      `json:"epoch"`
+	Offset   *int64     `json:"offset,omitempty"`
+	Clock    *time.Time `json:"clock,omitempty"`
+	Estate   string     `json:"estate,omitempty"`
+	Rules    string     `json:"rules,omitempty"`
+}
+
+// places are the partitions that the shard writes.
+func (sh *Shard) places() []place {
+	var all []place
+	for _, t := range []itsm.Topic{
+		topicEvents, topicState, itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB, topicDeadletter,
+	} {
+		all = append(all, place{t, partition(t, sh.n)})
+	}
+	return all
+}
+
+// Recover takes the shard over, fences every earlier owner and hands each entity of the last
+// checkpoint to load, in the order of the keys. It returns the position to go on from, the zero
+// Position for a new shard.
+func (sh *Shard) Recover(ctx context.Context, load func(itsm.Entity) error) (itsm.Position, error) {
+	if sh.in != nil {
+		sh.in.close()
+	}
+	sh.ready, sh.held = nil, false
+	var err error
+	id := sh.s.cfg.TopicPrefix + "signalbox.shard-" + strconv.Itoa(sh.n)
+	if sh.prod, err = newProducer(ctx, sh.s, id); err != nil {
+		return itsm.Position{}, fmt.Errorf("take over shard %d: %w", sh.n, err)
+	}
+	// Kafka refuses the earlier owner on a partition only from our first batch there on.
+	g, gctx := errgroup.WithContext(ctx)
+	for _, at := range sh.places() {
+		g.Go(func() error { return sh.fence(gctx, at) })
+	}
+	if err := g.Wait(); err != nil {
+		return itsm.Position{}, fmt.Errorf("fence shard %d: %w", sh.n, err)
+	}
+	pos, entities, err := sh.readState(ctx)
+	if err != nil {
+		return pos, fmt.Errorf("read state of shard %d: %w", sh.n, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(entities)) {
+		if err := load(itsm.Entity{Key: key, Value: entities[key]}); err != nil {
+			return pos, fmt.Errorf("load %s: %w", key, err)
+		}
+	}
+	sh.s.versions.used(sh.n, pos)
+	sh.in = sh.s.fetcher(topicEvents, sh.n, pos.Offset)
+	sh.log.InfoContext(ctx, "shard taken over", "epoch", sh.prod.epoch, "offset", pos.Offset, "entities", len(entities))
+	return pos, nil
+}
+
+// fence writes our owner record. On the state topic it has a key of its own: the owner record
+// there is the last checkpoint's, which is yet to be read.
+func (sh *Shard) fence(ctx context.Context, at place) error {
+	key := ownerKey(sh.n)
+	if at.topic == topicState {
+		key = fenceKey(sh.n)
+	}
+	value, err := json.Marshal(owner{Producer: sh.prod.id, Epoch: sh.prod.epoch})
+	if err != nil {
+		return err
+	}
+	var b batch
+	b.add(key, value)
+	return sh.prod.write(ctx, at, &b)
+}
+
+// readState reads up to our own fence: behind it nobody else can have written.
+func (sh *Shard) readState(ctx context.Context) (itsm.Position, map[string][]byte, error) {
+	var pos itsm.Position
+	entities := map[string][]byte{}
+	fence, mine := string(fenceKey(sh.n)), string(ownerKey(sh.n))
+	met := false
+	err := sh.s.scan(ctx, topicState, partition(topicState, sh.n), func(e entry) error {
+		switch key := string(e.key); {
+		case key == fence:
+			var o owner
+			if json.Unmarshal(e.value, &o) == nil && o.Producer == sh.prod.id && o.Epoch == sh.prod.epoch {
+				met = true
+				return errStop
+			}
+		case key == mine:
+			var o owner
+			if err := json.Unmarshal(e.value, &o); err != nil || o.Offset == nil || o.Clock == nil {
+				return fmt.Errorf("%w: owner record at %d", errCorrupt, e.offset)
+			}
+			pos = itsm.Position{Offset: *o.Offset, Clock: *o.Clock, Estate: o.Estate, Rules: o.Rules}
+		case ours(e.key):
+		case e.value == nil:
+			delete(entities, key)
+		default:
+			entities[key] = slices.Clone(e.value)
+		}
+		return nil
+	})
+	if err == nil && !met {
+		err = errors.New("the fence record is missing")
+	}
+	return pos, entities, err
+}
+
+// Read returns the next records in order. It blocks until there is one or wait has passed.
+func (sh *Shard) Read(ctx context.Context, wait time.Duration) ([]itsm.Record, error) {
+	deadline := time.Now().Add(wait)
+	for {
+		if rs, err := sh.due(ctx, deadline); rs != nil || err != nil {
+			return rs, err
+		}
+		left := time.Until(deadline)
+		if left <= 0 || len(sh.ready) > 0 {
+			return nil, ctx.Err()
+		}
+		if err := sh.fill(ctx, left); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fill fetches and decodes once.
+func (sh *Shard) fill(ctx context.Context, wait time.Duration) error {
+	c, err := sh.in.fetch(ctx, wait)
+	switch {
+	case errors.Is(err, errWaited):
+		return nil
+	case errors.Is(err, errTrimmed):
+		return fmt.Errorf("shard %d: records from %d to %d are gone: %w", sh.n, sh.in.offset, sh.in.start-1, err)
+	case err != nil:
+		sh.s.met.readErrors.Inc()
+		return sh.give.retry(ctx, err)
+	}
+	sh.give.reset()
+	err = c.each(func(e entry) error {
+		r, ok, err := sh.decode(ctx, e)
+		if ok {
+			sh.ready = append(sh.ready, r)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read shard %d: %w", sh.n, err)
+	}
+	sh.s.met.lag.WithLabelValues(strconv.Itoa(sh.n)).Set(float64(sh.in.end - sh.in.offset))
+	return nil
+}
+
+// decode turns a record of events into the engine's. What cannot be decoded goes to the dead
+// letters.
+func (sh *Shard) decode(ctx context.Context, e entry) (r itsm.Record, ok bool, err error) {
+	if len(e.key) > 0 && e.key[0] == '_' {
+		return r, false, nil
+	}
+	r.Offset = e.offset
+	r.Time, r.Input, err = decodeRecord(e.value)
+	if err == nil && r.Input.Adopt != nil {
+		err = sh.s.resolve(ctx, r.Input.Adopt)
+	}
+	switch {
+	case err == nil:
+		sh.s.met.read.Inc()
+		return r, true, nil
+	case errors.Is(err, errUndecodable) || errors.Is(err, itsm.ErrNotFound):
+		return r, false, sh.bury(ctx, e, err)
+	}
+	return r, false, err
+}
+
+// resolve fills in the bytes of adopted versions.
+func (s *Stream) resolve(ctx context.Context, a *itsm.Adopt) error {
+	for _, v := range []*itsm.Version{a.Estate, a.Rules} {
+		if v == nil {
+			continue
+		}
+		data, err := s.Version(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		v.Data = data
+	}
+	return nil
+}
+
+// DeadLetter is the value of a record of signalbox.deadletter.
+type DeadLetter struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Reason    string `json:"reason"`
+	Value     []byte `json:"value"`
+}
+
+func (sh *Shard) bury(ctx context.Context, e entry, reason error) error {
+	dl := DeadLetter{Topic: sh.in.topic, Partition: sh.n, Offset: e.offset, Reason: reason.Error(), Value: e.value}
+	value, err := json.Marshal(dl)
+	if err != nil {
+		return err
+	}
+	var b batch
+	b.add(fmt.Appendf(nil, "%s/%d/%d", dl.Topic, dl.Partition, dl.Offset), value)
+	if err := sh.prod.write(ctx, place{topicDeadletter, 0}, &b); err != nil {
+		return err
+	}
+	sh.s.met.deadLetters.Inc()
+	sh.log.WarnContext(ctx, "record skipped, it is kept among the dead letters", "offset", e.offset, "err", reason)
+	return nil
+}
+
+// due returns the decoded records whose time has come. It waits for the first of them when that
+// is soon enough.
+func (sh *Shard) due(ctx context.Context, deadline time.Time) ([]itsm.Record, error) {
+	if len(sh.ready) == 0 {
+		return nil, nil
+	}
+	if early := time.Until(sh.ready[0].Time) - maxAhead; early > 0 {
+		if !sh.held {
+			sh.held = true
+			sh.s.met.heldBack.Inc()
+			sh.log.WarnContext(ctx, "record held back, its stamp is ahead of our clock", "offset", sh.ready[0].Offset, "early", early)
+		}
+		t := time.NewTimer(min(early, max(0, time.Until(deadline))))
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	n, latest := 0, time.Now().Add(maxAhead)
+	for n < len(sh.ready) && !sh.ready[n].Time.After(latest) {
+		n++
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	rs := sh.ready[:n:n]
+	if sh.ready, sh.held = sh.ready[n:], false; len(sh.ready) == 0 {
+		sh.ready = nil
+	}
+	return rs, nil
+}
+
+// Tick appends an empty record stamped at.
+func (sh *Shard) Tick(ctx context.Context, at time.Time) error {
+	var b batch
+	b.add(shardKey(sh.n), appendTime(nil, at))
+	if err := sh.prod.write(ctx, place{topicEvents, sh.n}, &b); err != nil {
+		return fmt.Errorf("tick shard %d: %w", sh.n, err)
+	}
+	return nil
+}
+
+// squeezeFrom is the size from which a checkpoint is compressed, so that a very large one still
+// is one batch.
+const squeezeFrom = 16 << 20
+
+// Checkpoint writes entities and position as exactly one batch: recovery sees all of it or
+// nothing. Call it only after Write has returned for everything before the position.
+func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm.Position) error {
+	var b batch
+	for i := range entities {
+		b.add([]byte(entities[i].Key), entities[i].Value)
+	}
+	value, err := json.Marshal(owner{
+		Producer: sh.prod.id, Epoch: sh.prod.epoch, Offset: &at.Offset, Clock: &at.Clock, Estate: at.Estate, Rules: at.Rules,
+	})
+	if err != nil {
+		return fmt.Errorf("encode position: %w", err)
+	}
+	b.add(ownerKey(sh.n), value)
+	sh.s.met.checkpoint.Observe(float64(b.size()))
+	if b.size() > squeezeFrom {
+		if err := b.squeeze(); err != nil {
+			return err
+		}
+	}
+	if b.size() > maxMessage {
+		return fmt.Errorf("checkpoint of shard %d: %d bytes in %d entities do not fit into one batch", sh.n, b.size(), len(entities))
+	}
+	if err := sh.prod.write(ctx, place{topicState, sh.n}, &b); err != nil {
+		return fmt.Errorf("checkpoint of shard %d: %w", sh.n, err)
+	}
+	if sh.s.versions.used(sh.n, at) {
+		if err := sh.s.Retire(ctx, time.Now()); err != nil {
+			sh.log.WarnContext(ctx, "old versions stay for now", "err", err)
+		}
+	}
+	return nil
+}
+
+// Close gives the reading connection back.
+func (sh *Shard) Close() error {
+	if sh.in != nil {
+		sh.in.close()
+	}
+	return nil
+}
