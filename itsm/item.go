@@ -1,6 +1,10 @@
 package itsm
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Item is a configuration item: a host, a service, a machine, a line.
 type Item struct {
@@ -56,4 +60,19 @@ type Relation struct {
 	ValidFrom  time.Time         `json:"validFrom,omitzero" yaml:"validFrom,omitempty"`
 	ValidTo    time.Time         `json:"validTo,omitzero" yaml:"validTo,omitempty"`
 	Discovered bool              `json:"discovered,omitempty" yaml:"-"`
+}
+
+// Of returns how many of n members the threshold asks for; a share is rounded up. A threshold
+// that is neither a count nor a share asks for one.
+func (t Threshold) Of(n int) int {
+	if share, ok := strings.CutSuffix(string(t), "%"); ok {
+		if v, err := strconv.Atoi(share); err == nil {
+			return (n*v + 99) / 100
+		}
+		return 1
+	}
+	if v, err := strconv.Atoi(string(t)); err == nil {
+		return v
+	}
+	return 1
 }

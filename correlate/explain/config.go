@@ -20,8 +20,6 @@ type Config struct {
 	// Detection is how long monitoring needs until an effect is reported: before it has passed,
 	// what is still silent speaks only in part against a cause.
 	Detection time.Duration `yaml:"detection"`
-	// Onset is the half-life of the weight of an observation after the beginning of its incident.
-	Onset time.Duration `yaml:"onset"`
 	// Hops bounds the walk from an observation to its causes.
 	Hops int `yaml:"hops"`
 	// FanOut bounds the relations that a walk follows at one item.
@@ -34,7 +32,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Window: 15 * time.Minute, Gap: 5 * time.Minute, LookBack: 24 * time.Hour, ChangeDecay: 30 * time.Minute,
-		Detection: time.Minute, Onset: 2 * time.Minute, Hops: 3, FanOut: 64, Candidates: 64,
+		Detection: time.Minute, Hops: 5, FanOut: 64, Candidates: 64,
 	}
 }
 
@@ -46,20 +44,20 @@ func (c Config) Validate() error {
 		value time.Duration
 	}{
 		{"window", c.Window}, {"gap", c.Gap}, {"look_back", c.LookBack}, {"change_decay", c.ChangeDecay},
-		{"detection", c.Detection}, {"onset", c.Onset},
+		{"detection", c.Detection},
 	} {
 		if d.value <= 0 {
 			errs = append(errs, fmt.Errorf("correlate.%s: must be positive, got %s", d.key, d.value))
 		}
 	}
-	if c.Hops < 1 || c.Hops > 6 {
-		errs = append(errs, fmt.Errorf("correlate.hops: must be 1 to 6, got %d", c.Hops))
+	if c.Hops < 1 || c.Hops > 8 {
+		errs = append(errs, fmt.Errorf("correlate.hops: must be 1 to 8, got %d", c.Hops))
 	}
 	if c.FanOut < 1 {
 		errs = append(errs, fmt.Errorf("correlate.fan_out: must be positive, got %d", c.FanOut))
 	}
-	if c.Candidates < 1 {
-		errs = append(errs, fmt.Errorf("correlate.candidates: must be positive, got %d", c.Candidates))
+	if c.Candidates < 1 || c.Candidates > 255 {
+		errs = append(errs, fmt.Errorf("correlate.candidates: must be 1 to 255, got %d", c.Candidates))
 	}
 	return errors.Join(errs...)
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // None is the node of an observation that could not be bound.
-const None cmdb.Node = -1
+const None = cmdb.None
 
-// Observation is one firing period as evidence. It is immutable but for the fields below Hypothesis.
+// Observation is one firing period as evidence. It is immutable but for Hypothesis and Pinned.
 type Observation struct {
 	// Ordinal counts firing periods of this shard from 1, in the order they came; it orders
 	// everything that needs an order.
@@ -22,31 +22,27 @@ type Observation struct {
 	Node    cmdb.Node // the item, None when unbound
 	Type    string    // the label alertname, or all label names when there is none
 	// Group is what unbound observations are grouped by (alertname by default).
-	Group     string
-	Severity  itsm.Severity
-	Magnitude float64   // how far beyond normal, 0 when not known
-	Onset     time.Time // startsAt, never after Seen
-	Seen      time.Time // time of the record that brought it
-	// Context marks what opens no incident (low severity, heartbeat): evidence for others only.
-	Context bool
+	Group string
+	Onset time.Time // startsAt, never after Seen
+	Seen  time.Time // time of the record that brought it
 
 	// Hypothesis that explains it now, nil before it is decided.
 	Hypothesis *Hypothesis
 	// Pinned: an operator put it there; it is never moved automatically.
 	Pinned bool
-	// Active: firing, or a one-shot of an incident that is not resolved.
-	Active bool
+
+	causes []reach // what may have caused it, itself first; set by Attach
 }
 
 // Hypothesis is the core of an incident: a cause and the observations it explains.
 type Hypothesis struct {
 	Ordinal uint64 // order of opening within the shard
 	// Cause is the best item now (None: not known, all members unbound) and Change the id of
-	// the best change, when a change is the best cause.
+	// the best change, when a change is the best cause. Rank sets them.
 	Cause  cmdb.Node
 	Change string
-	// Members in the order of their ordinals, ended ones of this incident included.
-	Members []*Observation
+	// Score is that of the best cause, in thousandths.
+	Score int
 	// Group is set for an incident of unbound observations.
 	Group string
 	// LastJoined is when the last observation joined (its Seen).
@@ -61,6 +57,8 @@ type Hypothesis struct {
 	RejectedChanges []string
 	// Isolated: an operator split or merged it; it is never merged automatically.
 	Isolated bool
+
+	body body
 }
 
 // Change is a change as a candidate cause.
@@ -77,8 +75,8 @@ type Change struct {
 // Verdict says what to do with one fresh observation.
 type Verdict struct {
 	Observation *Observation
-	// Join is the hypothesis that explains it; nil opens a new one. Several verdicts of one
-	// call that share a non-zero New open one hypothesis together.
+	// Join is the hypothesis that explains it; nil opens a new one. Verdicts of one call that
+	// share a New open one hypothesis together.
 	Join *Hypothesis
 	New  int
 	// Evidence says why it belongs there (path, time, coverage …); never empty, weights sum to 1.
@@ -88,5 +86,5 @@ type Verdict struct {
 // Merge says that one hypothesis turns out to explain what another one holds.
 type Merge struct {
 	From, Into *Hypothesis // the older one (smaller ordinal) is kept
-	Reason     []itsm.Evidence
+	Cause      cmdb.Node   // what both come from
 }

@@ -1,10 +1,9 @@
 package explain
 
 import (
+	"signalbox/cmdb"
 	"strings"
 	"unicode"
-
-	"signalbox/itsm"
 )
 
 // symptom is what kind of trouble an alert type speaks of. It decides along which relations the
@@ -161,96 +160,111 @@ func split(s string) []string {
 	return out
 }
 
-// kind is a relation seen from the item that is hurt: what the cause is to it.
-type kind uint8
-
-const (
-	kindSelf    kind = iota
-	kindGroup        // the item is a member of the cause: a fault of the group itself shows on its members
-	kindMember       // the cause is a member of the item
-	kindHost         // the item runs on the cause
-	kindDepends      // the item depends on the cause
-	kindNetwork      // the item connects to the cause, a transit item
-	kindPart         // the cause is part of the item
-	kindControl      // the cause controls the item
-	kindStarve       // the cause feeds the item
-	kindBlock        // the item feeds the cause
-	kindMeasure      // the item measures the cause
-	kinds
-)
-
-// sentence says the relation in words that can be checked.
-func (k kind) sentence(item, cause string) string {
-	switch k {
-	case kindGroup:
-		return item + " is a member of " + cause
-	case kindMember:
-		return cause + " is a member of " + item
-	case kindHost:
-		return item + " runs on " + cause
-	case kindDepends:
-		return item + " depends on " + cause
-	case kindNetwork:
-		return item + " connects to " + cause
-	case kindPart:
-		return cause + " is part of " + item
-	case kindControl:
-		return cause + " controls " + item
-	case kindStarve:
-		return cause + " feeds " + item
-	case kindBlock:
-		return item + " feeds " + cause
-	case kindMeasure:
-		return item + " measures " + cause
-	default:
-		return item + " itself reports it"
-	}
-}
-
-// kindOf returns what the far end of a relation is to the near end: inverse says that the near
-// end, the hurt one, is the relation's to.
-func kindOf(t itsm.RelationType, inverse bool) kind {
-	switch t {
-	case itsm.DependsOn:
-		return kindDepends
-	case itsm.RunsOn:
-		return kindHost
-	case itsm.MemberOf:
-		if inverse {
-			return kindMember
-		}
-		return kindGroup
-	case itsm.PartOf:
-		return kindPart
-	case itsm.ConnectsTo:
-		return kindNetwork
-	case itsm.Controls:
-		return kindControl
-	case itsm.Feeds:
-		if inverse {
-			return kindStarve
-		}
-		return kindBlock
-	default:
-		return kindMeasure
-	}
-}
+// self stands beside the kinds of cmdb: the observation is about the cause itself.
+const self cmdb.Kind = 200
 
 // travels is the editable table of how likely the failure of the cause shows as the symptom on the
 // item, by the relation nearest to the item, in percent. 0: it does not travel so.
-func travels() [kinds][symptoms]int {
-	return [kinds][symptoms]int{
-		//              other down error latency traffic saturation starved blocked
-		kindSelf:    {80, 80, 80, 80, 80, 80, 10, 10},
-		kindGroup:   {90, 90, 90, 90, 90, 90, 0, 0},
-		kindMember:  {0, 50, 50, 50, 0, 0, 0, 0},
-		kindHost:    {0, 80, 50, 50, 0, 0, 30, 30},
-		kindDepends: {0, 50, 50, 50, 0, 0, 30, 30},
-		kindNetwork: {0, 90, 0, 0, 0, 0, 0, 0},
-		kindPart:    {20, 50, 50, 50, 0, 10, 30, 30},
-		kindControl: {20, 90, 50, 30, 0, 0, 80, 80},
-		kindStarve:  {0, 30, 0, 0, 30, 0, 90, 0},
-		kindBlock:   {0, 30, 0, 0, 30, 0, 0, 90},
-		kindMeasure: {50, 50, 50, 50, 50, 50, 0, 0},
+func travels(k cmdb.Kind) [symptoms]int {
+	switch k {
+	//                          other down error latency traffic saturation starved blocked
+	case self:
+		return [symptoms]int{80, 80, 80, 80, 80, 80, 10, 10}
+	case cmdb.Group:
+		return [symptoms]int{70, 60, 90, 90, 70, 70, 0, 0}
+	case cmdb.Member:
+		return [symptoms]int{0, 50, 50, 50, 0, 0, 0, 0}
+	case cmdb.Host:
+		return [symptoms]int{0, 80, 50, 50, 0, 0, 30, 30}
+	case cmdb.Depends:
+		return [symptoms]int{0, 60, 70, 70, 0, 0, 30, 30}
+	case cmdb.Network:
+		return [symptoms]int{0, 90, 0, 0, 0, 0, 0, 0}
+	case cmdb.Part:
+		return [symptoms]int{20, 50, 50, 50, 0, 0, 30, 30}
+	case cmdb.Control:
+		return [symptoms]int{20, 90, 50, 30, 0, 0, 80, 80}
+	case cmdb.Starve:
+		return [symptoms]int{0, 40, 0, 0, 30, 0, 90, 0}
+	case cmdb.Block:
+		return [symptoms]int{0, 40, 0, 0, 30, 0, 0, 90}
+	case cmdb.Measure:
+		return [symptoms]int{50, 50, 50, 50, 50, 50, 0, 0}
 	}
+	return [symptoms]int{}
+}
+
+// passes is how much of a failure goes on over one more relation, in percent.
+func passes(k cmdb.Kind) int {
+	switch k {
+	case cmdb.Network:
+		return 95
+	case cmdb.Control:
+		return 90
+	case cmdb.Host:
+		return 85
+	case cmdb.Starve, cmdb.Block:
+		return 80
+	case cmdb.Group:
+		return 70
+	case cmdb.Depends, cmdb.Part:
+		return 60
+	case cmdb.Member:
+		return 40
+	}
+	return 0
+}
+
+// apart tells whether the effect of such a relation still runs and reports, though badly, when
+// its cause is gone. Over the others it is unreachable with the cause.
+func apart(k cmdb.Kind) bool {
+	return k == cmdb.Depends || k == cmdb.Control || k == cmdb.Starve || k == cmdb.Block
+}
+
+// sentence says the relation in words that can be checked.
+func sentence(k cmdb.Kind, item, cause string) string {
+	switch k {
+	case cmdb.Group:
+		return item + " is a member of " + cause
+	case cmdb.Member:
+		return cause + " is a member of " + item
+	case cmdb.Host:
+		return item + " runs on " + cause
+	case cmdb.Depends:
+		return item + " depends on " + cause
+	case cmdb.Network:
+		return item + " is reached through " + cause
+	case cmdb.Part:
+		return cause + " is part of " + item
+	case cmdb.Control:
+		return cause + " controls " + item
+	case cmdb.Starve:
+		return cause + " feeds " + item
+	case cmdb.Block:
+		return item + " feeds " + cause
+	case cmdb.Measure:
+		return item + " measures " + cause
+	}
+	return item + " reports it itself"
+}
+
+// those says in words which items of a class a cause hurts over a relation.
+func those(k cmdb.Kind, class, cause string) string {
+	switch k {
+	case cmdb.Group:
+		return class + " items in " + cause
+	case cmdb.Host:
+		return class + " items on " + cause
+	case cmdb.Depends:
+		return class + " items that depend on " + cause
+	case cmdb.Network:
+		return class + " items behind " + cause
+	case cmdb.Control:
+		return class + " items controlled by " + cause
+	case cmdb.Starve:
+		return class + " items fed by " + cause
+	case cmdb.Block:
+		return class + " items that feed " + cause
+	}
+	return class + " items around " + cause
 }

@@ -1,0 +1,448 @@
+// Package correlate turns alerts into incidents. The Engine is pure: the same inputs in the same
+// order give the same updates, whenever and however often it is restored from its entities in
+// between. It has no clock, does no I/O and starts no goroutine; one goroutine uses it. The Loop
+// around it reads the log of one shard, publishes what follows, and cuts checkpoints.
+//
+// It refuses to decide by names of items or by anything that is not in its log.
+package correlate
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/correlate/explain"
+	"signalbox/itsm"
+)
+
+// Options are what an Engine is built with.
+type Options struct {
+	Shard, Shards int
+	Config        Config
+	// Keep remembers closed incidents for ever, and which incident held each period: for replays.
+	Keep bool
+}
+
+// Engine is the state of one shard. See the package comment for what it promises.
+type Engine struct {
+	opts  Options
+	cfg   Config
+	clock time.Time
+	// Versions in force; the fault is why the last one was refused.
+	estate, rules, fault string
+
+	graph *cmdb.Graph
+	index *explain.Index
+
+	alerts    map[itsm.Fingerprint]*alert
+	incidents map[uint64]*incident // by ordinal
+	ids       map[string]*incident // by id and by number
+	changes   map[string]*change
+	commands  map[string]*answered
+	silent    map[string][]*incident // incidents that wait for a record of a source
+	opened    uint64                 // incidents so far
+	periods   uint64                 // observations so far
+	timers    timers
+	buckets   [bucketCount]bucket
+
+	pendingSeen [][]byte // of a recovery
+
+	fresh []*member        // members in waiting: periods of this record that no incident holds yet
+	found map[string]found // what labels have told of the estate, by key
+	now   now              // what the present instant has changed
+	dirty dirty            // what the next checkpoint writes
+}
+
+// now collects what one instant changes; flush turns it into updates.
+type now struct {
+	incidents []*incident
+	members   []*member
+	loose     []*alert // alerts in no incident
+	gone      []itsm.AlertChange
+	outcomes  []itsm.Outcome // of commands that came again
+	answers   []*answered
+	adopted   bool
+	items     []itsm.Item
+	relations []itsm.Relation
+	forgotten []*incident
+}
+
+// New builds an engine with an empty estate. The presets of an empty estate discover items.
+func New(opts Options) (*Engine, error) {
+	if err := opts.Config.Validate(); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	if opts.Shards < 1 || opts.Shard < 0 || opts.Shard >= opts.Shards {
+		return nil, fmt.Errorf("shard %d of %d: does not exist", opts.Shard, opts.Shards)
+	}
+	graph, err := cmdb.NewGraph(&cmdb.Estate{})
+	if err != nil {
+		return nil, fmt.Errorf("empty estate: %w", err)
+	}
+	e := &Engine{
+		opts: opts, cfg: opts.Config, graph: graph,
+		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
+		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, dirty: newDirty(),
+	}
+	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
+	return e, nil
+}
+
+// Position is where the engine stands but for the offset, which it does not know.
+func (e *Engine) Position() itsm.Position {
+	return itsm.Position{Clock: e.clock, Estate: e.estate, Rules: e.rules}
+}
+
+// Apply fires every timer that is due and then applies an input, all at the record's time; time
+// never runs backwards. It returns what follows, to be published in this order.
+func (e *Engine) Apply(at time.Time, in itsm.Input) []itsm.Update {
+	updates := e.Advance(at)
+	e.refresh()
+	if in.Adopt != nil {
+		e.adopt(in.Adopt)
+	}
+	for i := range in.Changes {
+		e.change(&in.Changes[i])
+	}
+	for i := range in.Alerts {
+		e.observe(&in.Alerts[i])
+	}
+	e.assign()
+	for i := range in.Commands {
+		e.command(&in.Commands[i])
+	}
+	return e.flush(updates)
+}
+
+// Advance fires every timer due at or before a moment, each with its own deadline as the time.
+func (e *Engine) Advance(at time.Time) []itsm.Update {
+	var updates []itsm.Update
+	for {
+		due, ok := e.timers.next()
+		if !ok || due.After(at) {
+			break
+		}
+		e.setClock(due)
+		for {
+			t, ok := e.timers.pop(due)
+			if !ok {
+				break
+			}
+			e.fire(t)
+		}
+		updates = e.flush(updates)
+	}
+	e.setClock(at)
+	return updates
+}
+
+func (e *Engine) setClock(at time.Time) {
+	if at.After(e.clock) {
+		e.clock = at.UTC()
+	}
+}
+
+// Deadline returns when the next timer is due.
+func (e *Engine) Deadline() (time.Time, bool) { return e.timers.next() }
+
+// refresh brings the graph to the present; relations that began or ended change what is likely.
+func (e *Engine) refresh() {
+	if e.graph.Refresh(e.clock) {
+		e.reindex()
+	}
+}
+
+// reindex hands everything to a new index.
+func (e *Engine) reindex() {
+	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
+	for _, id := range sortedKeys(e.changes) {
+		e.indexChange(e.changes[id])
+	}
+	for _, inc := range e.inOrder() {
+		if inc.row.State == itsm.StateClosed || inc.row.State == itsm.StateCancelled {
+			continue
+		}
+		joined := inc.hyp.LastJoined
+		inc.hyp.Reset()
+		inc.recount(e.graph)
+		for _, m := range inc.list {
+			m.obs.Node = m.alert.node
+			m.obs.Reset()
+			e.index.Attach(m.obs, inc.hyp)
+		}
+		inc.hyp.LastJoined = joined
+	}
+	for _, fp := range sortedKeys(e.alerts) {
+		if a := e.alerts[fp]; a.quiet && a.open && a.node != cmdb.None {
+			e.index.AddContext(a.node)
+		}
+	}
+}
+
+func (e *Engine) inOrder() []*incident {
+	out := make([]*incident, 0, len(e.incidents))
+	for _, inc := range e.incidents {
+		out = append(out, inc)
+	}
+	slices.SortFunc(out, func(a, b *incident) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	return out
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// adopt brings versions into force. What cannot be used is refused whole: the ones before stay.
+func (e *Engine) adopt(a *itsm.Adopt) {
+	var errs []error
+	if a.Rules != nil {
+		if err := e.adoptRules(a.Rules); err != nil {
+			errs = append(errs, fmt.Errorf("rules %s: %w", a.Rules.ID, err))
+		}
+	}
+	if a.Estate != nil {
+		if err := e.adoptEstate(a.Estate); err != nil {
+			errs = append(errs, fmt.Errorf("estate %s: %w", a.Estate.ID, err))
+		}
+	}
+	e.fault = ""
+	if err := errors.Join(errs...); err != nil {
+		e.fault = err.Error()
+	}
+	e.now.adopted = true
+}
+
+func (e *Engine) adoptRules(v *itsm.Version) error {
+	cfg, err := decodeRules(v.Data)
+	if err != nil {
+		return err
+	}
+	e.cfg, e.rules = cfg, v.ID
+	e.reindex()
+	for _, inc := range e.inOrder() {
+		if inc.row.State.Open() {
+			e.touch(inc)
+		}
+	}
+	return nil
+}
+
+func decodeRules(data []byte) (Config, error) {
+	cfg := DefaultConfig()
+	cfg.Severity.Values = nil // a JSON object is merged into a map that is there
+	if err := json.Unmarshal(data, &cfg); err != nil {
+		return cfg, fmt.Errorf("decode: %w", err)
+	}
+	return cfg, cfg.Validate()
+}
+
+func (e *Engine) adoptEstate(v *itsm.Version) error {
+	graph, err := decodeEstate(v.Data)
+	if err != nil {
+		return err
+	}
+	items, relations := e.discovered()
+	e.graph, e.estate = graph, v.ID
+	e.graph.Discover(items, relations)
+	e.graph.Refresh(e.clock)
+	for _, fp := range sortedKeys(e.alerts) {
+		a := e.alerts[fp]
+		if before := a.item; e.bind(a) && a.item != before {
+			e.rebound(a)
+		}
+	}
+	e.reindex()
+	return nil
+}
+
+func decodeEstate(data []byte) (*cmdb.Graph, error) {
+	parts, err := cmdb.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	estate, err := parts.Merge()
+	if err != nil {
+		return nil, err
+	}
+	return cmdb.NewGraph(estate)
+}
+
+// discovered returns what labels have told of the estate so far, items first.
+func (e *Engine) discovered() ([]itsm.Item, []itsm.Relation) {
+	var items []itsm.Item
+	var relations []itsm.Relation
+	for _, key := range sortedKeys(e.found) {
+		f := e.found[key]
+		items = append(items, f.Items...)
+		relations = append(relations, f.Relations...)
+	}
+	return items, relations
+}
+
+// rebound publishes an alert whose item is another one now.
+func (e *Engine) rebound(a *alert) {
+	if a.quiet {
+		e.touchLoose(a)
+		return
+	}
+	if m := a.current(); m != nil && m.inc != nil && m.inc.row.State.Open() {
+		e.touchMember(m)
+		e.touch(m.inc)
+	}
+}
+
+// bind finds the item of an alert and tells whether it looked.
+func (e *Engine) bind(a *alert) bool {
+	m := e.graph.Bind(a.labels)
+	if (len(m.Items) > 0 || len(m.Relations) > 0) && !e.graph.Known(m.Items, m.Relations) {
+		e.discover(m.Items, m.Relations)
+	}
+	a.node, a.item, a.tried = cmdb.None, "", ""
+	if n, ok := e.graph.Node(m.ID); ok && m.ID != "" && len(m.Tie) == 0 {
+		a.node, a.item = n, m.ID
+		return true
+	}
+	a.tried = strings.Join(m.Tried, "; ")
+	if len(m.Tie) > 0 {
+		a.tried = m.How + ": " + strings.Join(m.Tie, ", ")
+	}
+	return true
+}
+
+func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
+	var newItems []itsm.Item
+	for _, it := range items {
+		if _, ok := e.graph.Node(it.ID); !ok {
+			it.Discovered = true
+			newItems = append(newItems, it)
+			e.remember("item/"+it.ID, found{Items: []itsm.Item{it}})
+		}
+	}
+	touched := e.graph.Discover(items, relations)
+	for _, r := range relations {
+		key := "relation/" + r.From + "/" + string(r.Type) + "/" + r.To
+		if _, ok := e.found[key]; ok {
+			continue
+		}
+		_, from := e.graph.Node(r.From)
+		_, to := e.graph.Node(r.To)
+		if from && to && r.From != r.To {
+			r.Discovered = true
+			e.now.relations = append(e.now.relations, r)
+			e.remember(key, found{Relations: []itsm.Relation{r}})
+		}
+	}
+	e.now.items = append(e.now.items, newItems...)
+	if len(touched) > 0 {
+		e.index.Rewire(touched)
+	}
+}
+
+// change takes a change of items into account.
+func (e *Engine) change(c *itsm.Change) {
+	have := &change{Change: *c}
+	if have.StartsAt.IsZero() {
+		have.StartsAt = e.clock
+	}
+	if have.Status == "" {
+		have.Status = "succeeded"
+	}
+	e.changes[c.ID] = have
+	e.dirty.changes[c.ID] = true
+	e.indexChange(have)
+	e.timers.push(timer{at: e.clock.Add(2 * e.cfg.Correlate.LookBack), kind: timerChange, name: c.ID})
+	have.Forget = e.clock.Add(2 * e.cfg.Correlate.LookBack)
+	for _, inc := range e.inOrderOpen() {
+		e.touch(inc)
+	}
+}
+
+// inOrderOpen returns the open incidents that began near now: a late change may explain them.
+func (e *Engine) inOrderOpen() []*incident {
+	var out []*incident
+	for _, inc := range e.inOrder() {
+		if inc.row.State.Open() && e.clock.Sub(inc.hyp.LastJoined) <= e.cfg.Correlate.Window {
+			out = append(out, inc)
+		}
+	}
+	return out
+}
+
+func (e *Engine) indexChange(c *change) {
+	var nodes []cmdb.Node
+	add := func(n cmdb.Node, ok bool) {
+		if ok && !slices.Contains(nodes, n) {
+			nodes = append(nodes, n)
+		}
+	}
+	for _, id := range c.Items {
+		n, ok := e.graph.Node(id)
+		add(n, ok)
+	}
+	if len(c.Labels) > 0 {
+		if m := e.graph.Bind(c.Labels); m.ID != "" && len(m.Tie) == 0 {
+			n, ok := e.graph.Node(m.ID)
+			add(n, ok)
+		}
+	}
+	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: c.Status, Nodes: nodes, StartsAt: c.StartsAt}
+	if c.EndsAt != nil {
+		out.EndsAt = *c.EndsAt
+	}
+	e.index.AddChange(out)
+}
+
+// Incidents returns every incident in memory, complete with alerts and evidence, by openedAt and
+// then id.
+func (e *Engine) Incidents() []itsm.Incident {
+	out := make([]itsm.Incident, 0, len(e.incidents))
+	for _, inc := range e.inOrder() {
+		out = append(out, inc.complete())
+	}
+	slices.SortStableFunc(out, func(a, b itsm.Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// Alerts returns the alerts that no incident holds, by fingerprint.
+func (e *Engine) Alerts() []itsm.AlertState {
+	var out []itsm.AlertState
+	for _, fp := range sortedKeys(e.alerts) {
+		if a := e.alerts[fp]; a.quiet {
+			out = append(out, a.loose())
+		}
+	}
+	return out
+}
+
+// Holder returns the id of the incident that now holds the firing period of an alert which was
+// going on at a moment, merges followed; "" when none does.
+func (e *Engine) Holder(fp itsm.Fingerprint, at time.Time) string {
+	a := e.alerts[fp]
+	if a == nil {
+		return ""
+	}
+	for i := len(a.past) - 1; i >= 0; i-- {
+		p := a.past[i]
+		if !at.Before(p.start) && (p.end.IsZero() || !at.After(p.end)) {
+			return p.member.holder()
+		}
+	}
+	for i := len(a.members) - 1; i >= 0; i-- {
+		if m := a.members[i]; i == 0 || !at.Before(m.startsAt) {
+			return m.holder()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,347 @@
+package correlate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/correlate/explain"
+	"signalbox/itsm"
+)
+
+// change is a change of items while it may explain something.
+type change struct {
+	itsm.Change
+	Forget time.Time
+}
+
+// found is an item or a relation that labels have told of.
+type found struct {
+	Items     []itsm.Item     `json:",omitempty"`
+	Relations []itsm.Relation `json:",omitempty"`
+}
+
+// dirty is what has changed since the last checkpoint.
+type dirty struct {
+	alerts    []*alert
+	dropped   map[itsm.Fingerprint]bool
+	incidents []*incident
+	forgotten map[uint64]bool
+	changes   map[string]bool
+	commands  map[string]bool
+	found     map[string]bool
+	buckets   [bucketCount]bool
+	counts    bool
+}
+
+func newDirty() dirty {
+	return dirty{
+		dropped: map[itsm.Fingerprint]bool{}, forgotten: map[uint64]bool{}, changes: map[string]bool{}, commands: map[string]bool{},
+		found: map[string]bool{},
+	}
+}
+
+// bucketCount is over how many entities the moving parts of alerts are spread.
+const bucketCount = 256
+
+// bucket holds alerts whose last record and expiry are saved together, in bulk: a re-send that
+// only moves them costs no entity of its own.
+type bucket struct{ list []*alert }
+
+func (b *bucket) add(a *alert) {
+	a.slot = len(b.list)
+	b.list = append(b.list, a)
+}
+
+func (b *bucket) remove(a *alert) {
+	last := len(b.list) - 1
+	b.list[a.slot] = b.list[last]
+	b.list[a.slot].slot = a.slot
+	b.list = b.list[:last]
+}
+
+func (e *Engine) save(a *alert) {
+	if !a.dirty {
+		a.dirty = true
+		e.dirty.alerts = append(e.dirty.alerts, a)
+	}
+}
+
+func (e *Engine) saveIncident(inc *incident) {
+	if !inc.dirty {
+		inc.dirty = true
+		e.dirty.incidents = append(e.dirty.incidents, inc)
+	}
+}
+
+func (e *Engine) remember(key string, f found) {
+	e.found[key] = f
+	e.dirty.found[key] = true
+}
+
+// Dirty returns about how many bytes Changed would return.
+func (e *Engine) Dirty() int {
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes))
+}
+
+// Changed returns the entities that have changed since the last call, in the order of their keys.
+func (e *Engine) Changed() []itsm.Entity {
+	var out []itsm.Entity
+	put := func(key string, value []byte) { out = append(out, itsm.Entity{Key: key, Value: value}) }
+	for _, a := range e.dirty.alerts {
+		a.dirty = false
+		if e.alerts[a.fingerprint] == a {
+			delete(e.dirty.dropped, a.fingerprint)
+			put(alertKey(a.fingerprint), a.encode())
+		}
+	}
+	for fp := range e.dirty.dropped {
+		if e.alerts[fp] == nil {
+			put(alertKey(fp), nil)
+		}
+	}
+	for _, inc := range e.dirty.incidents {
+		inc.dirty = false
+		if e.incidents[inc.ordinal] == inc {
+			put(incidentKey(inc.ordinal), encode(inc.saved(e.graph)))
+		}
+	}
+	for ordinal := range e.dirty.forgotten {
+		put(incidentKey(ordinal), nil)
+	}
+	for id := range e.dirty.changes {
+		put("change/"+id, encodeOrNil(e.changes[id]))
+	}
+	for id := range e.dirty.commands {
+		put("command/"+id, encodeOrNil(e.commands[id]))
+	}
+	for key := range e.dirty.found {
+		put("found/"+key, encode(e.found[key]))
+	}
+	for i, moved := range e.dirty.buckets {
+		if moved {
+			put(fmt.Sprintf("seen/%02x", i), e.buckets[i].encode())
+		}
+	}
+	if e.dirty.counts {
+		put("count", encode(savedCounts{Opened: e.opened, Periods: e.periods}))
+	}
+	e.dirty = newDirty()
+	slices.SortFunc(out, func(a, b itsm.Entity) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
+
+func alertKey(fp itsm.Fingerprint) string { return "alert/" + fp.String() }
+
+func incidentKey(ordinal uint64) string { return fmt.Sprintf("incident/%016x", ordinal) }
+
+// encode marshals what always marshals: our own structs of texts, numbers and times.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("null")
+	}
+	return b
+}
+
+func encodeOrNil[T any](v *T) []byte {
+	if v == nil {
+		return nil
+	}
+	return encode(v)
+}
+
+type savedCounts struct{ Opened, Periods uint64 }
+
+// savedIncident is an incident as it stands in a checkpoint, without its alerts.
+type savedIncident struct {
+	Row        itsm.Incident
+	Ordinal    uint64
+	Seq        int
+	Undo       map[int]*undo        `json:",omitempty"`
+	QuietAt    time.Time            `json:",omitzero"`
+	Silent     map[string]time.Time `json:",omitempty"`
+	ResolveDue time.Time            `json:",omitzero"`
+	FlapAt     time.Time            `json:",omitzero"`
+	Told       int
+	ToldAt     time.Time
+	Cause      string    `json:",omitempty"`
+	Change     string    `json:",omitempty"`
+	Score      int       `json:",omitempty"`
+	Group      string    `json:",omitempty"`
+	LastJoined time.Time `json:",omitzero"`
+	Isolated   bool      `json:",omitempty"`
+	Judgement  *judgement
+	Services   []string
+}
+
+func (inc *incident) saved(g *cmdb.Graph) savedIncident {
+	h := inc.hyp
+	s := savedIncident{
+		Row: inc.row, Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
+		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services,
+	}
+	if h.Cause != cmdb.None {
+		s.Cause = g.Item(h.Cause).ID
+	}
+	return s
+}
+
+// Restore takes one entity of a checkpoint back. It comes before Restored, and both before the
+// first Apply of a new engine.
+func (e *Engine) Restore(entity itsm.Entity) error {
+	kind, name, _ := strings.Cut(entity.Key, "/")
+	var err error
+	switch kind {
+	case "alert":
+		err = e.restoreAlert(entity.Value)
+	case "incident":
+		err = e.restoreIncident(entity.Value)
+	case "change":
+		c := &change{}
+		err = json.Unmarshal(entity.Value, c)
+		e.changes[name] = c
+	case "command":
+		c := &answered{}
+		err = json.Unmarshal(entity.Value, c)
+		e.commands[name] = c
+	case "found":
+		var f found
+		err = json.Unmarshal(entity.Value, &f)
+		e.found[name] = f
+	case "seen":
+		e.pendingSeen = append(e.pendingSeen, entity.Value)
+	case "count":
+		var c savedCounts
+		err = json.Unmarshal(entity.Value, &c)
+		e.opened, e.periods = c.Opened, c.Periods
+	default:
+		err = errors.New("an entity of an unknown kind; was it written by a newer version?")
+	}
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", entity.Key, err)
+	}
+	return nil
+}
+
+func (e *Engine) restoreIncident(value []byte) error {
+	var s savedIncident
+	if err := json.Unmarshal(value, &s); err != nil {
+		return err
+	}
+	inc := &incident{
+		row: s.Row, ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, restored: &s,
+	}
+	if inc.undo == nil {
+		inc.undo = map[int]*undo{}
+	}
+	if inc.silent == nil {
+		inc.silent = map[string]time.Time{}
+	}
+	inc.hyp = &explain.Hypothesis{
+		Ordinal: s.Ordinal, Cause: cmdb.None, ConfirmedItem: cmdb.None, Change: s.Change, Score: s.Score, Group: s.Group,
+		LastJoined: s.LastJoined, Isolated: s.Isolated,
+		Closed: s.Row.State == itsm.StateClosed || s.Row.State == itsm.StateCancelled, Resolved: s.Row.State == itsm.StateResolved,
+	}
+	e.incidents[inc.ordinal] = inc
+	e.ids[inc.row.ID], e.ids[inc.row.Number] = inc, inc
+	return nil
+}
+
+// Restored ends a recovery: estate and rules are the bytes of the versions that the position
+// names, nil when it names none.
+func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
+	e.clock = at.Clock
+	if at.Rules != "" {
+		cfg, err := decodeRules(rules)
+		if err != nil {
+			return fmt.Errorf("rules %s: %w", at.Rules, err)
+		}
+		e.cfg, e.rules = cfg, at.Rules
+	}
+	if at.Estate != "" {
+		graph, err := decodeEstate(estate)
+		if err != nil {
+			return fmt.Errorf("estate %s: %w", at.Estate, err)
+		}
+		e.graph, e.estate = graph, at.Estate
+	}
+	e.graph.Discover(e.discovered())
+	e.graph.Refresh(e.clock)
+	for _, value := range e.pendingSeen {
+		if err := e.restoreSeen(value); err != nil {
+			return err
+		}
+	}
+	e.pendingSeen = nil
+	for _, fp := range sortedKeys(e.alerts) {
+		a := e.alerts[fp]
+		e.buckets[fp%bucketCount].add(a)
+		a.node = cmdb.None
+		if n, ok := e.graph.Node(a.item); ok && a.item != "" {
+			a.node = n
+		}
+		for _, m := range a.members {
+			if m.ordinal == 0 {
+				continue
+			}
+			inc := e.incidents[m.ordinal]
+			if inc == nil {
+				return fmt.Errorf("restore alert %s: incident %d is missing", fp, m.ordinal)
+			}
+			m.inc = inc
+			inc.list = append(inc.list, m)
+		}
+	}
+	for _, inc := range e.inOrder() {
+		s := inc.restored
+		inc.restored = nil
+		if n, ok := e.graph.Node(s.Cause); ok && s.Cause != "" {
+			inc.hyp.Cause = n
+		}
+		s.Judgement.apply(inc.hyp, e.graph)
+		quiet, services := inc.quietAt, inc.services
+		inc.recount(e.graph)
+		inc.quietAt, inc.services, inc.servicesOf = quiet, services, inc.hyp.Cause
+		for source := range inc.silent {
+			e.silent[source] = append(e.silent[source], inc)
+		}
+	}
+	e.reindex()
+	e.restoreTimers()
+	e.dirty = newDirty()
+	return nil
+}
+
+func (e *Engine) restoreTimers() {
+	for _, fp := range sortedKeys(e.alerts) {
+		a := e.alerts[fp]
+		if a.open {
+			e.watchExpiry(a)
+		}
+		if !a.purgeAt.IsZero() {
+			e.timers.push(timer{at: a.purgeAt, kind: timerPurge, fingerprint: fp})
+		}
+	}
+	for _, inc := range e.inOrder() {
+		if due := inc.resolveDue; !due.IsZero() {
+			e.timers.push(timer{at: due, kind: timerResolve, ordinal: inc.ordinal})
+		}
+		if inc.row.Flapping {
+			e.timers.push(timer{at: inc.flapAt, kind: timerFlap, ordinal: inc.ordinal})
+		}
+		e.schedule(inc)
+	}
+	for _, id := range sortedKeys(e.changes) {
+		e.timers.push(timer{at: e.changes[id].Forget, kind: timerChange, name: id})
+	}
+	for _, id := range sortedKeys(e.commands) {
+		e.timers.push(timer{at: e.commands[id].Forget, kind: timerCommand, name: id})
+	}
+}

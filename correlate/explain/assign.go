@@ -1,0 +1,419 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/itsm"
+)
+
+// The strength of one kind of evidence, in thousandths; conf turns their sum into 0 … 1000.
+const (
+	strengthOwn     = 1000 // the cause itself reports
+	strengthContext = 300  // it has an alert of low severity
+	strengthFirst   = 300  // it reported before all others
+	strengthChange  = 2500 // it was changed just now
+	strengthSilent  = 400  // against: an item that should suffer and does not say so
+	strengthHalf    = 1500 // the sum that is worth one half
+)
+
+// conf maps the strength of evidence to 0 … 1000.
+func conf(strength int64) int64 {
+	if strength <= 0 {
+		return 0
+	}
+	return 1000 * strength / (strength + strengthHalf)
+}
+
+// belief is what speaks for one item being a cause, over some hypotheses around it.
+type belief struct {
+	own      bool
+	context  bool
+	first    bool // it reported before all others
+	items    int32
+	classes  []classCount // what it explains; mass in percent
+	expected []int32      // for each class, how many it should explain
+	net      []int64      // strength of each class
+	change   *Change      // the change that weighs most
+	changed  int64        // its strength
+	strength int64        // all of it
+}
+
+// weigh sums a belief up. since is when the trouble began.
+func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []string) {
+	slices.SortFunc(b.classes, func(p, q classCount) int {
+		return cmp.Or(strings.Compare(x.g.ClassWord(p.class), x.g.ClassWord(q.class)), cmp.Compare(p.kind, q.kind))
+	})
+	detected := 1000 * now.Sub(since) / x.cfg.Detection // in thousandths, how much should have shown by now
+	d := int64(max(20, min(1000, detected)))
+	b.expected, b.net = make([]int32, len(b.classes)), make([]int64, len(b.classes))
+	covered := int64(0)
+	for i, c := range b.classes {
+		b.expected[i] = x.expectedOf(n, c)
+		silent := int64(b.expected[i] - c.items)
+		b.net[i] = max(0, c.mass*10-silent*strengthSilent*d/1000)
+		covered += b.net[i]
+	}
+	b.change, b.changed = x.changeOn(n, since, rejected)
+	if b.items < 2 && !b.own {
+		for i := range b.net {
+			b.net[i] /= 2
+		}
+		covered /= 2
+	}
+	b.strength = covered + b.changed
+	if b.own {
+		b.strength += strengthOwn
+	}
+	if b.own && b.first && b.items > 0 {
+		b.strength += strengthFirst
+	}
+	if b.context && !b.own {
+		b.strength += strengthContext
+	}
+}
+
+// changeOn returns the change of an item that best explains trouble since a moment.
+func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Change, int64) {
+	list := x.changes[n]
+	for i := len(list) - 1; i >= 0; i-- {
+		c := list[i]
+		if c.Status == "planned" || slices.Contains(rejected, c.ID) {
+			continue
+		}
+		ended := c.StartsAt
+		if !c.EndsAt.IsZero() && c.EndsAt.After(ended) {
+			ended = c.EndsAt
+		}
+		age := since.Sub(ended)
+		if since.Sub(c.StartsAt) < -time.Minute { // it began after the trouble
+			continue
+		}
+		if age > x.cfg.LookBack {
+			return nil, 0
+		}
+		age = max(0, age)
+		return c, int64(math.Round(strengthChange * math.Exp2(-float64(age)/float64(x.cfg.ChangeDecay))))
+	}
+	return nil, 0
+}
+
+func (b *belief) add(e *entry) {
+	b.own = b.own || e.self
+	b.items += e.items
+next:
+	for _, c := range e.classes {
+		for i := range b.classes {
+			if b.classes[i].class == c.class && b.classes[i].kind == c.kind {
+				b.classes[i].items += c.items
+				b.classes[i].mass += c.mass
+				continue next
+			}
+		}
+		b.classes = append(b.classes, c)
+	}
+}
+
+// near yields the open hypotheses around a possible cause that had news within the window.
+func (x *Index) near(n cmdb.Node, now time.Time, yield func(*entry)) {
+	if int(n) >= len(x.nodes) {
+		return
+	}
+	list := x.nodes[n]
+	for i, seen := len(list)-1, 0; i >= 0 && seen < maxNear; i-- {
+		e := list[i]
+		if h := e.h; h != x.pending && (h.Closed || h.Resolved || now.Sub(h.LastJoined) > x.cfg.Window) {
+			continue
+		}
+		seen++
+		yield(e)
+	}
+}
+
+// gather is the belief that an item is a cause, from all that fires around it.
+func (x *Index) gather(n cmdb.Node, now time.Time) belief {
+	if b, ok := x.gathered[n]; ok {
+		return b
+	}
+	b := belief{context: x.context[n] > 0}
+	since := now
+	x.near(n, now, func(e *entry) {
+		b.add(e)
+		if onset := e.h.body.onset; onset.Before(since) {
+			since = onset
+		}
+	})
+	x.weigh(n, &b, since, now, nil)
+	if b.strength > 0 && !b.own && x.branched(n, &b, now) {
+		b.strength = 0
+	}
+	x.gathered[n] = b
+	return b
+}
+
+// branched tells whether the trouble below an item sits in some of its branches entirely and in
+// others not at all: then the branches are the causes, not the item.
+func (x *Index) branched(n cmdb.Node, b *belief, now time.Time) bool {
+	whole, untouched := false, false
+	edges := x.g.Down(n)
+	for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
+		if e.Kind == cmdb.Measure || !x.g.Valid(e, now) {
+			continue
+		}
+		var have, should int32
+		branch := belief{}
+		x.near(e.Node, now, func(e *entry) { branch.add(e) })
+		for _, c := range branch.classes {
+			have += c.items
+		}
+		for _, want := range x.expect(e.Node) {
+			if slices.ContainsFunc(b.classes, func(c classCount) bool { return c.class == want.class && c.kind == want.kind }) {
+				should += want.items
+			}
+		}
+		switch {
+		case have == 0 && !branch.own:
+			untouched = untouched || should > 1
+		case have < should:
+			return false
+		case have > 1:
+			whole = true
+		}
+	}
+	return whole && untouched
+}
+
+// Assign decides where fresh observations belong, in the order of their ordinals. They are not
+// attached. There is a verdict for each, in their order. Merges name hypotheses that turn out to
+// have one cause.
+func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge) {
+	for len(x.nodes) < x.g.Len() {
+		x.nodes = append(x.nodes, nil)
+	}
+	clear(x.gathered)
+	for _, o := range fresh {
+		if o.Node != None {
+			x.Attach(o, x.pending)
+		}
+	}
+	verdicts := make([]Verdict, 0, len(fresh))
+	chosen := make([]choice, 0, len(fresh))
+	for _, o := range fresh {
+		chosen = append(chosen, x.choose(o, now))
+	}
+	for i := len(fresh) - 1; i >= 0; i-- {
+		if fresh[i].Node != None {
+			x.Detach(fresh[i], x.pending)
+		}
+	}
+	x.pending.body.onset = time.Time{}
+	opening := map[cmdb.Node]int{}
+	groups := map[string]int{}
+	targets := map[cmdb.Node]*Hypothesis{}
+	var merges []Merge
+	for i, o := range fresh {
+		v := Verdict{Observation: o}
+		switch c := chosen[i]; {
+		case o.Node == None:
+			v.Join = x.grouped(o)
+			if v.Join == nil {
+				if groups[o.Group] == 0 {
+					groups[o.Group] = i + 1
+				}
+				v.New = groups[o.Group]
+			}
+			v.Evidence = []itsm.Evidence{{Kind: itsm.EvidenceSemantics, Text: "no item is known; grouped by " + o.Group, Weight: 1}}
+		default:
+			target, seen := targets[c.node]
+			if !seen {
+				target = x.target(c, now)
+				targets[c.node] = target
+				merges = append(merges, x.joins(c, target, now)...)
+			}
+			if v.Join = target; target == nil {
+				if opening[c.node] == 0 {
+					opening[c.node] = i + 1
+				}
+				v.New = opening[c.node]
+			}
+			v.Evidence = x.why(o, c, now)
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, merges
+}
+
+// grouped returns the open hypothesis of unbound observations that o continues.
+func (x *Index) grouped(o *Observation) *Hypothesis {
+	for _, h := range x.groups[o.Group] {
+		if !h.Closed && !h.Resolved && o.Seen.Sub(h.LastJoined) <= x.cfg.Gap {
+			return h
+		}
+	}
+	return nil
+}
+
+// choice is the cause that explains an observation best.
+type choice struct {
+	node   cmdb.Node
+	belief belief
+}
+
+func (x *Index) choose(o *Observation, now time.Time) choice {
+	if o.Node == None {
+		return choice{node: None}
+	}
+	top := best(o)
+	var pick choice
+	most := int64(-1)
+	for i := range o.causes {
+		r := &o.causes[i]
+		b := x.gather(r.node, now)
+		score := conf(b.strength) * int64(r.weight) / max(1, top)
+		if r.node != o.Node && r.kind == cmdb.Measure && !b.own {
+			score /= 2
+		}
+		better := score > most
+		if score == most && pick.node != o.Node {
+			better = r.node == o.Node || x.id(r.node) < x.id(pick.node)
+		}
+		if better {
+			pick, most = choice{r.node, b}, score
+		}
+	}
+	return pick
+}
+
+// target is the open hypothesis that a cause stands for: the one that says so, else the one that
+// it explains for the most part.
+func (x *Index) target(c choice, now time.Time) *Hypothesis {
+	for _, h := range x.causes[c.node] {
+		if !h.Closed && !h.Resolved && now.Sub(h.LastJoined) <= x.cfg.Window && !slices.Contains(h.RejectedItems, c.node) {
+			return h
+		}
+	}
+	var pick *entry
+	x.near(c.node, now, func(e *entry) {
+		if e.h == x.pending || !x.explains(c, e) {
+			return
+		}
+		if pick == nil || e.mass > pick.mass || e.mass == pick.mass && e.h.Ordinal < pick.h.Ordinal {
+			pick = e
+		}
+	})
+	if pick == nil {
+		return nil
+	}
+	return pick.h
+}
+
+// margin is by how much another cause must explain a hypothesis better to take it over, in percent.
+const margin = 115
+
+// explains tells whether a cause takes over what a hypothesis holds.
+func (x *Index) explains(c choice, e *entry) bool {
+	h := e.h
+	if h.Cause == c.node {
+		return true
+	}
+	if h.ConfirmedItem != None || h.ConfirmedChange != "" || slices.Contains(h.RejectedItems, c.node) {
+		return false
+	}
+	share := 1000 * e.mass / max(1, h.body.total)
+	return share >= 500 && conf(c.belief.strength)*share/1000 >= int64(h.Score)*margin/100
+}
+
+// joins names the hypotheses around a cause that it explains, to be merged into the target.
+func (x *Index) joins(c choice, target *Hypothesis, now time.Time) []Merge {
+	if target == nil || target.Isolated {
+		return nil
+	}
+	var others []*Hypothesis
+	x.near(c.node, now, func(e *entry) {
+		if e.h != target && e.h != x.pending && !e.h.Isolated && x.explains(c, e) {
+			others = append(others, e.h)
+		}
+	})
+	slices.SortFunc(others, func(a, b *Hypothesis) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	var out []Merge
+	for _, h := range others {
+		out = append(out, Merge{From: h, Into: target, Cause: c.node})
+	}
+	return out
+}
+
+// why says why an observation belongs to a cause.
+func (x *Index) why(o *Observation, c choice, now time.Time) []itsm.Evidence {
+	item := x.g.Name(o.Node)
+	if c.node == o.Node {
+		return []itsm.Evidence{{Kind: itsm.EvidenceOwn, Text: item + " itself reports " + o.Type, Weight: 1}}
+	}
+	list := []itsm.Evidence{{Kind: itsm.EvidenceTopology, Text: x.way(o, c.node), Weight: 0.6}}
+	if i := slices.IndexFunc(c.belief.classes, func(k classCount) bool { return k.class == x.g.ClassID(o.Node) }); i >= 0 && c.belief.net[i] > 0 {
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceCoverage, Text: x.covers(c.node, &c.belief, i), Weight: 0.3})
+	}
+	if c.belief.change != nil {
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceChange, Text: changeText(c.belief.change, now), Weight: 0.2})
+	}
+	return normalise(list)
+}
+
+// way says in words how the failure of a cause comes to the item.
+func (x *Index) way(o *Observation, cause cmdb.Node) string {
+	i := slices.IndexFunc(o.causes, func(r reach) bool { return r.node == cause })
+	if i <= 0 {
+		return x.g.Name(o.Node) + " is near " + x.g.Name(cause)
+	}
+	var hops []reach
+	for ; i > 0; i = int(o.causes[i].via) {
+		hops = append(hops, o.causes[i])
+	}
+	slices.Reverse(hops)
+	text := sentence(hops[0].last, x.g.Name(o.Node), x.g.Name(hops[0].node))
+	for j := 1; j < len(hops); j++ {
+		text += ", " + sentence(hops[j].last, x.g.Name(hops[j-1].node), x.g.Name(hops[j].node))
+	}
+	return text
+}
+
+func (x *Index) covers(n cmdb.Node, b *belief, i int) string {
+	return fmt.Sprintf("%d of %d %s affected", b.classes[i].items, b.expected[i],
+		those(b.classes[i].kind, x.g.ClassWord(b.classes[i].class), x.g.Name(n)))
+}
+
+func changeText(c *Change, now time.Time) string {
+	at := c.StartsAt
+	if !c.EndsAt.IsZero() && !c.EndsAt.After(now) {
+		at = c.EndsAt
+	}
+	return fmt.Sprintf("%s (%s) came %s before", cmp.Or(c.Title, c.ID), c.Kind, duration(now.Sub(at)))
+}
+
+// duration is a time span as people say it.
+func duration(d time.Duration) string {
+	switch d = max(0, d); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d m", int(d.Minutes()))
+	default:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+}
+
+// normalise makes the weights sum to 1.
+func normalise(list []itsm.Evidence) []itsm.Evidence {
+	sum := 0.0
+	for _, e := range list {
+		sum += e.Weight
+	}
+	for i := range list {
+		list[i].Weight = math.Round(1000*list[i].Weight/sum) / 1000
+	}
+	return list
+}

@@ -1,0 +1,586 @@
+package explain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/itsm"
+)
+
+// Index answers which hypothesis explains an observation and how causes rank. It follows the
+// engine's values incrementally; what it answers is a function of the observations, memberships
+// and changes it was given and of the graph, whatever the order in which they came.
+type Index struct {
+	g        *cmdb.Graph
+	cfg      Config
+	words    vocabulary
+	symptoms map[string]symptom // by alert type
+
+	// nodes holds for each item the hypotheses that it may have caused, in the order of opening.
+	nodes   [][]*entry
+	causes  map[cmdb.Node][]*Hypothesis // open hypotheses by their cause, in the order of opening
+	groups  map[string][]*Hypothesis    // of unbound observations
+	context map[cmdb.Node]int           // alerts that open no incident, by item
+	changes map[cmdb.Node][]*Change     // by item, by start and id
+	byID    map[string]*Change
+
+	expected map[cmdb.Node][]classCount // cache: what a cause should show on
+	pending  *Hypothesis                // holds the fresh observations while Assign decides
+	gathered map[cmdb.Node]belief       // cache of one Assign
+	mark     []int32                    // scratch of walks: place in the list by node, +1
+}
+
+// reach is a possible cause of an observation.
+type reach struct {
+	node   cmdb.Node
+	weight uint8 // percent: how likely a failure of node shows so
+	kind   cmdb.Kind
+	last   cmdb.Kind // the relation farthest from the observation
+	apart  bool      // some relation on the way leaves the effect running
+	hops   uint8
+	via    uint8 // the reach before it on the way
+}
+
+// classCount counts items of one class near a cause.
+type classCount struct {
+	class uint16
+	kind  cmdb.Kind // how the first of them is hurt
+	items int32
+	mass  int64 // percent
+}
+
+// body is what a hypothesis holds, as the index sees it.
+type body struct {
+	items   map[cmdb.Node][]*Observation
+	entries map[cmdb.Node]*entry
+	total   int64    // sum over items of their best weight
+	top     []*entry // the entries that explain most, unordered
+	onset   time.Time
+	cause   cmdb.Node // under which it stands in Index.causes
+	filed   bool
+}
+
+// entry is what one possible cause explains of one hypothesis.
+type entry struct {
+	h       *Hypothesis
+	node    cmdb.Node
+	mass    int64 // percent, summed over items
+	items   int32 // without the cause itself
+	self    bool  // the cause itself reports
+	classes []classCount
+}
+
+// maxTop bounds the causes that Rank looks at, maxNear the hypotheses that are looked at around
+// one possible cause.
+const (
+	maxTop  = 24
+	maxNear = 64
+)
+
+// NewIndex returns an empty index on g. After another estate was adopted, make a new index and
+// hand it everything again.
+func NewIndex(g *cmdb.Graph, cfg Config) *Index {
+	x := &Index{
+		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, nodes: make([][]*entry, g.Len()),
+		causes: map[cmdb.Node][]*Hypothesis{}, groups: map[string][]*Hypothesis{}, context: map[cmdb.Node]int{},
+		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]classCount{},
+		gathered: map[cmdb.Node]belief{},
+	}
+	x.pending = &Hypothesis{Ordinal: ^uint64(0), Cause: None, ConfirmedItem: None}
+	return x
+}
+
+// AddContext takes an alert into account that opens no incident.
+func (x *Index) AddContext(n cmdb.Node) { x.context[n]++ }
+
+// DropContext takes back AddContext.
+func (x *Index) DropContext(n cmdb.Node) {
+	if x.context[n]--; x.context[n] <= 0 {
+		delete(x.context, n)
+	}
+}
+
+// AddChange takes a change into account; one with the same id replaces it.
+func (x *Index) AddChange(c Change) {
+	x.DropChange(c.ID)
+	x.byID[c.ID] = &c
+	for _, n := range c.Nodes {
+		list := x.changes[n]
+		i, _ := slices.BinarySearchFunc(list, &c, func(a, b *Change) int {
+			return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID))
+		})
+		x.changes[n] = slices.Insert(list, i, &c)
+	}
+}
+
+// DropChange forgets a change.
+func (x *Index) DropChange(id string) {
+	c := x.byID[id]
+	if c == nil {
+		return
+	}
+	delete(x.byID, id)
+	for _, n := range c.Nodes {
+		x.changes[n] = slices.DeleteFunc(x.changes[n], func(o *Change) bool { return o == c })
+		if len(x.changes[n]) == 0 {
+			delete(x.changes, n)
+		}
+	}
+}
+
+// Attach makes o a member of h.
+func (x *Index) Attach(o *Observation, h *Hypothesis) {
+	o.Hypothesis = h
+	if o.Seen.After(h.LastJoined) {
+		h.LastJoined = o.Seen
+	}
+	if o.Node == None {
+		x.file(h)
+		return
+	}
+	if o.causes == nil {
+		o.causes = x.walk(o)
+	}
+	b := &h.body
+	if b.items == nil {
+		b.items, b.entries = map[cmdb.Node][]*Observation{}, map[cmdb.Node]*entry{}
+	}
+	if b.onset.IsZero() || o.Onset.Before(b.onset) {
+		b.onset = o.Onset
+	}
+	x.credit(o, h, b.items[o.Node], 1)
+	b.items[o.Node] = append(b.items[o.Node], o)
+	x.file(h)
+}
+
+// Detach takes back Attach.
+func (x *Index) Detach(o *Observation, h *Hypothesis) {
+	o.Hypothesis = nil
+	if o.Node == None {
+		return
+	}
+	b := &h.body
+	rest := b.items[o.Node]
+	rest = slices.DeleteFunc(rest, func(p *Observation) bool { return p == o })
+	if b.items[o.Node] = rest; len(rest) == 0 {
+		delete(b.items, o.Node)
+	}
+	x.credit(o, h, rest, -1)
+	if h == x.pending {
+		return
+	}
+	b.onset = time.Time{}
+	for _, list := range b.items {
+		for _, p := range list {
+			if b.onset.IsZero() || p.Onset.Before(b.onset) {
+				b.onset = p.Onset
+			}
+		}
+	}
+	b.top = b.top[:0]
+	for _, e := range b.entries {
+		b.rise(e, x)
+	}
+}
+
+// credit adds (sign 1) or takes back (-1) what o brings to the entries of its possible causes
+// beside the other observations of its item: an item counts once, with its greatest weight.
+func (x *Index) credit(o *Observation, h *Hypothesis, others []*Observation, sign int64) {
+	b := &h.body
+	b.total += sign * gain(best(o), others, best)
+	for i := range o.causes {
+		r := &o.causes[i]
+		delta := gain(int64(r.weight), others, func(p *Observation) int64 { return p.weightOf(r.node) })
+		fresh := !slices.ContainsFunc(others, func(p *Observation) bool { return p.weightOf(r.node) > 0 })
+		if delta == 0 && !fresh {
+			continue
+		}
+		e := b.entries[r.node]
+		if e == nil {
+			e = x.open(h, r.node)
+		}
+		e.mass += sign * delta
+		switch {
+		case r.node == o.Node:
+			if fresh {
+				e.self = sign > 0
+			}
+		default:
+			e.count(x.g.ClassID(o.Node), r.kind, sign*delta, sign, fresh)
+		}
+		if e.mass <= 0 && e.items <= 0 && !e.self {
+			x.shut(e)
+		} else if sign > 0 {
+			b.rise(e, x)
+		}
+	}
+}
+
+// gain is how much w exceeds the greatest weight of the others.
+func gain(w int64, others []*Observation, weight func(*Observation) int64) int64 {
+	have := int64(0)
+	for _, p := range others {
+		have = max(have, weight(p))
+	}
+	return max(0, w-have)
+}
+
+func best(o *Observation) int64 {
+	w := int64(0)
+	for i := range o.causes {
+		w = max(w, int64(o.causes[i].weight))
+	}
+	return w
+}
+
+func (o *Observation) weightOf(n cmdb.Node) int64 {
+	for i := range o.causes {
+		if o.causes[i].node == n {
+			return int64(o.causes[i].weight)
+		}
+	}
+	return 0
+}
+
+func (e *entry) count(class uint16, kind cmdb.Kind, mass, sign int64, fresh bool) {
+	i := slices.IndexFunc(e.classes, func(c classCount) bool { return c.class == class && c.kind == kind })
+	if i < 0 {
+		e.classes = append(e.classes, classCount{class: class, kind: kind})
+		i = len(e.classes) - 1
+	}
+	c := &e.classes[i]
+	c.mass += mass
+	if fresh {
+		c.items += int32(sign) //nolint:gosec // 1 or -1
+		e.items += int32(sign) //nolint:gosec // 1 or -1
+	}
+	if c.items == 0 {
+		e.classes = slices.Delete(e.classes, i, i+1)
+	}
+}
+
+func (x *Index) open(h *Hypothesis, n cmdb.Node) *entry {
+	e := &entry{h: h, node: n}
+	h.body.entries[n] = e
+	for int(n) >= len(x.nodes) {
+		x.nodes = append(x.nodes, nil)
+	}
+	i, _ := slices.BinarySearchFunc(x.nodes[n], h.Ordinal, func(e *entry, o uint64) int { return cmp.Compare(e.h.Ordinal, o) })
+	x.nodes[n] = slices.Insert(x.nodes[n], i, e)
+	return e
+}
+
+func (x *Index) shut(e *entry) {
+	delete(e.h.body.entries, e.node)
+	x.unlist(e)
+	e.h.body.top = slices.DeleteFunc(e.h.body.top, func(o *entry) bool { return o == e })
+}
+
+func (x *Index) unlist(e *entry) {
+	list := x.nodes[e.node]
+	i, found := slices.BinarySearchFunc(list, e.h.Ordinal, func(e *entry, o uint64) int { return cmp.Compare(e.h.Ordinal, o) })
+	if found {
+		x.nodes[e.node] = slices.Delete(list, i, i+1)
+	}
+}
+
+// rise keeps the entries with the greatest mass; ids break ties. Masses only grow between
+// rebuilds, so what belongs to the top was offered when it came to belong there.
+func (b *body) rise(e *entry, x *Index) {
+	if slices.Contains(b.top, e) {
+		return
+	}
+	if len(b.top) < maxTop {
+		b.top = append(b.top, e)
+		return
+	}
+	least := 0
+	for i := range b.top {
+		if x.less(b.top[i], b.top[least]) {
+			least = i
+		}
+	}
+	if x.less(b.top[least], e) {
+		b.top[least] = e
+	}
+}
+
+func (x *Index) less(a, b *entry) bool {
+	if a.mass != b.mass {
+		return a.mass < b.mass
+	}
+	return x.id(a.node) > x.id(b.node)
+}
+
+func (x *Index) id(n cmdb.Node) string { return x.g.Item(n).ID }
+
+// file puts an open hypothesis where Assign finds it by its cause or group.
+func (x *Index) file(h *Hypothesis) {
+	if h == x.pending || h.body.filed && h.body.cause == h.Cause {
+		return
+	}
+	x.unfile(h)
+	h.body.filed, h.body.cause = true, h.Cause
+	if h.Group != "" {
+		x.groups[h.Group] = inOrder(x.groups[h.Group], h)
+	}
+	if h.Cause != None {
+		x.causes[h.Cause] = inOrder(x.causes[h.Cause], h)
+	}
+}
+
+func (x *Index) unfile(h *Hypothesis) {
+	if !h.body.filed {
+		return
+	}
+	h.body.filed = false
+	if h.Group != "" {
+		x.groups[h.Group] = without(x.groups, h.Group, h)
+	}
+	if h.body.cause != None {
+		x.causes[h.body.cause] = without(x.causes, h.body.cause, h)
+	}
+}
+
+func inOrder(list []*Hypothesis, h *Hypothesis) []*Hypothesis {
+	i, _ := slices.BinarySearchFunc(list, h, func(a, b *Hypothesis) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	return slices.Insert(list, i, h)
+}
+
+func without[K comparable](m map[K][]*Hypothesis, key K, h *Hypothesis) []*Hypothesis {
+	list := slices.DeleteFunc(m[key], func(o *Hypothesis) bool { return o == h })
+	if len(list) == 0 {
+		delete(m, key)
+		return nil
+	}
+	return list
+}
+
+// Forget drops a hypothesis with all that was attached to it: it is closed or merged away.
+func (x *Index) Forget(h *Hypothesis) {
+	x.unfile(h)
+	for _, e := range h.body.entries {
+		x.unlist(e)
+	}
+	h.body = body{}
+}
+
+// symptomOf returns the symptom of an alert type, from a bounded cache.
+func (x *Index) symptomOf(alertType string) symptom {
+	s, ok := x.symptoms[alertType]
+	if !ok {
+		s = x.words.symptomOf(alertType)
+		if len(x.symptoms) > 10_000 {
+			clear(x.symptoms)
+		}
+		x.symptoms[alertType] = s
+	}
+	return s
+}
+
+// walk finds what may have caused an observation: itself, and what lies up to Hops relations
+// before it, as long as enough of the failure would arrive. The relations hold as of its onset.
+func (x *Index) walk(o *Observation) []reach {
+	s := x.symptomOf(o.Type)
+	if len(x.mark) < x.g.Len() {
+		x.mark = append(x.mark, make([]int32, x.g.Len()-len(x.mark))...)
+	}
+	list := make([]reach, 1, 8)
+	list[0] = reach{node: o.Node, weight: uint8(travels(self)[s]), kind: self, last: self} //nolint:gosec // percent
+	x.mark[o.Node] = 1
+	for i := 0; i < len(list); i++ {
+		from := list[i]
+		if int(from.hops) >= x.cfg.Hops {
+			break
+		}
+		edges := x.g.Up(from.node)
+		for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
+			next, ok := x.step(from, e, s, o.Onset)
+			if !ok {
+				continue
+			}
+			next.via = uint8(i) //nolint:gosec // Candidates is at most 255
+			if at := x.mark[e.Node]; at > 0 {
+				if old := &list[at-1]; next.weight > old.weight && old.hops == next.hops {
+					*old = next
+				}
+				continue
+			}
+			if len(list) >= x.cfg.Candidates {
+				break
+			}
+			list = append(list, next)
+			x.mark[e.Node] = int32(len(list)) //nolint:gosec // see above
+		}
+	}
+	for i := range list {
+		x.mark[list[i].node] = 0
+	}
+	return list
+}
+
+// least is the smallest share of a failure, in percent, that is followed.
+const least = 15
+
+func (x *Index) step(from reach, e cmdb.Edge, s symptom, at time.Time) (reach, bool) {
+	if !x.g.Valid(e, at) {
+		return reach{}, false
+	}
+	next := reach{node: e.Node, kind: from.kind, last: e.Kind, apart: from.apart || apart(e.Kind), hops: from.hops + 1}
+	w := 0
+	if from.kind == self {
+		next.kind, w = e.Kind, travels(e.Kind)[s]
+	} else {
+		w = int(from.weight) * passes(e.Kind) / 100
+	}
+	switch {
+	case w < least,
+		from.last == cmdb.Group && e.Kind == cmdb.Member, // a sibling
+		from.last == cmdb.Starve && e.Kind == cmdb.Block, from.last == cmdb.Block && e.Kind == cmdb.Starve,
+		e.Kind == cmdb.Network && !next.apart && s != symptomDown: // what reports is reached
+		return reach{}, false
+	}
+	next.weight = uint8(w) //nolint:gosec // percent
+	return next, true
+}
+
+// Rewire must be called after the graph has changed around the given items; nil means anywhere.
+// Every observation whose causes may have changed is weighed again.
+func (x *Index) Rewire(touched []cmdb.Node) {
+	for len(x.nodes) < x.g.Len() {
+		x.nodes = append(x.nodes, nil)
+	}
+	if touched == nil {
+		clear(x.expected)
+		return
+	}
+	below := map[cmdb.Node]bool{}
+	level := touched
+	for range x.cfg.Hops + 1 {
+		var next []cmdb.Node
+		for _, n := range level {
+			if below[n] {
+				continue
+			}
+			below[n] = true
+			for _, e := range x.g.Down(n) {
+				next = append(next, e.Node)
+			}
+		}
+		level = next
+	}
+	var again []*Observation
+	for n := range below {
+		if int(n) >= len(x.nodes) {
+			continue
+		}
+		for _, e := range x.nodes[n] {
+			again = append(again, e.h.body.items[n]...)
+		}
+	}
+	slices.SortFunc(again, func(a, b *Observation) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	for _, o := range again {
+		causes := x.walk(o)
+		if slices.Equal(causes, o.causes) {
+			continue
+		}
+		h := o.Hypothesis
+		joined := h.LastJoined
+		x.Detach(o, h)
+		o.causes = causes
+		x.Attach(o, h)
+		h.LastJoined = joined
+	}
+	x.forgetExpected(touched)
+}
+
+// forgetExpected drops the cached expectations of everything above the given items.
+func (x *Index) forgetExpected(touched []cmdb.Node) {
+	seen := map[cmdb.Node]bool{}
+	level := touched
+	for range x.cfg.Hops + 1 {
+		var next []cmdb.Node
+		for _, n := range level {
+			if seen[n] {
+				continue
+			}
+			seen[n] = true
+			delete(x.expected, n)
+			for _, e := range x.g.Up(n) {
+				next = append(next, e.Node)
+			}
+		}
+		level = next
+	}
+}
+
+// expect counts by class what a failure of a cause should show on, within the limits of walk.
+func (x *Index) expect(cause cmdb.Node) []classCount {
+	if have, ok := x.expected[cause]; ok {
+		return have
+	}
+	type spot struct {
+		node cmdb.Node
+		last cmdb.Kind
+	}
+	seen := map[cmdb.Node]bool{cause: true}
+	var counts []classCount
+	level := []spot{{cause, self}}
+	for hop := 0; hop < x.cfg.Hops && len(level) > 0 && len(seen) < maxVisits; hop++ {
+		var next []spot
+		for _, at := range level {
+			for _, e := range x.g.Down(at.node) {
+				if seen[e.Node] || !x.g.Valid(e, x.g.Now()) || e.Kind == cmdb.Measure ||
+					at.last == cmdb.Member && e.Kind == cmdb.Group ||
+					at.last == cmdb.Starve && e.Kind == cmdb.Block || at.last == cmdb.Block && e.Kind == cmdb.Starve {
+					continue
+				}
+				seen[e.Node] = true
+				counts = addClass(counts, x.g.ClassID(e.Node), e.Kind)
+				next = append(next, spot{e.Node, e.Kind})
+			}
+			if len(seen) >= maxVisits {
+				break
+			}
+		}
+		level = next
+	}
+	x.expected[cause] = counts
+	return counts
+}
+
+// maxVisits bounds the walk that counts what a cause should show on.
+const maxVisits = 4096
+
+func addClass(counts []classCount, class uint16, kind cmdb.Kind) []classCount {
+	for i := range counts {
+		if counts[i].class == class && counts[i].kind == kind {
+			counts[i].items++
+			return counts
+		}
+	}
+	return append(counts, classCount{class: class, kind: kind, items: 1})
+}
+
+// expectedOf returns how many items of a class, hurt over a kind of relation, a cause should show on.
+func (x *Index) expectedOf(cause cmdb.Node, c classCount) int32 {
+	for _, have := range x.expect(cause) {
+		if have.class == c.class && have.kind == c.kind {
+			return max(have.items, c.items)
+		}
+	}
+	return c.items
+}
+
+// operatorEvidence is the one reason for what a person has decided.
+func operatorEvidence(text string) []itsm.Evidence {
+	return []itsm.Evidence{{Kind: itsm.EvidenceOperator, Text: text, Weight: 1}}
+}
+
+// Reset forgets what an index has noted in the hypothesis, to hand it to another index.
+func (h *Hypothesis) Reset() { h.body = body{} }
+
+// Reset forgets what an index has noted in the observation.
+func (o *Observation) Reset() { o.causes, o.Hypothesis = nil, nil }

@@ -1,0 +1,206 @@
+package explain
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/itsm"
+)
+
+// maxCauses bounds the list of causes of an incident.
+const maxCauses = 10
+
+// ranked is one possible cause of a hypothesis with its score in thousandths.
+type ranked struct {
+	node   cmdb.Node
+	change *Change
+	score  int64
+	belief belief
+	entry  *entry
+}
+
+// Rank returns at most ten causes of h, best first, and notes the best one in h.
+func (x *Index) Rank(now time.Time, h *Hypothesis) []itsm.Cause {
+	list := x.rank(now, h)
+	if len(list) == 0 {
+		h.Cause, h.Change, h.Score = None, "", 0
+		x.refile(h)
+		return nil
+	}
+	h.Cause, h.Score, h.Change = list[0].node, int(list[0].score), ""
+	if list[0].change != nil {
+		h.Change = list[0].change.ID
+	}
+	x.refile(h)
+	causes := make([]itsm.Cause, 0, len(list))
+	for i := range list {
+		causes = append(causes, x.cause(now, h, &list[i]))
+	}
+	return causes
+}
+
+func (x *Index) refile(h *Hypothesis) {
+	if h.body.filed {
+		x.file(h)
+	}
+}
+
+func (x *Index) rank(now time.Time, h *Hypothesis) []ranked {
+	var list []ranked
+	for _, e := range h.body.top {
+		if slices.Contains(h.RejectedItems, e.node) {
+			continue
+		}
+		list = append(list, x.candidates(now, h, e)...)
+	}
+	if h.ConfirmedItem != None {
+		list = slices.DeleteFunc(list, func(r ranked) bool { return r.node == h.ConfirmedItem && r.change == nil })
+		list = append(list, ranked{node: h.ConfirmedItem, score: 1000, entry: h.body.entries[h.ConfirmedItem]})
+	}
+	if c := x.byID[h.ConfirmedChange]; c != nil && len(c.Nodes) > 0 {
+		list = slices.DeleteFunc(list, func(r ranked) bool { return r.change == c })
+		list = append(list, ranked{node: c.Nodes[0], change: c, score: 1000, entry: h.body.entries[c.Nodes[0]]})
+	}
+	slices.SortFunc(list, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), -compareBool(a.change != nil, b.change != nil),
+			-compareBool(a.belief.own, b.belief.own), strings.Compare(x.id(a.node), x.id(b.node)))
+	})
+	keep := 0
+	for keep < len(list) && keep < maxCauses && (keep == 0 || list[keep].score >= 20) {
+		keep++
+	}
+	return list[:keep]
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// candidates are an item as a cause of h and, apart from it, the change that it saw.
+func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
+	b := belief{context: x.context[e.node] > 0, first: x.first(h, e)}
+	b.add(e)
+	x.weigh(e.node, &b, h.body.onset, now, h.RejectedChanges)
+	share := min(1000, 1000*e.mass/max(1, h.body.total))
+	plain := b
+	plain.change, plain.changed, plain.strength = nil, 0, b.strength-b.changed
+	out := []ranked{{node: e.node, score: conf(plain.strength) * share / 1000, belief: plain, entry: e}}
+	if b.change != nil && b.changed > 0 {
+		out = append(out, ranked{node: e.node, change: b.change, score: conf(b.strength) * share / 1000, belief: b, entry: e})
+	}
+	return out
+}
+
+// first tells whether the cause itself reported before everything else of the hypothesis.
+func (x *Index) first(h *Hypothesis, e *entry) bool {
+	for _, o := range h.body.items[e.node] {
+		if !o.Onset.After(h.body.onset) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *Index) cause(now time.Time, h *Hypothesis, r *ranked) itsm.Cause {
+	it := x.g.Item(r.node)
+	c := itsm.Cause{
+		Item: it.ID, Name: x.g.Name(r.node), Class: it.Class, Score: float64(r.score) / 1000,
+		Reporting: r.entry != nil && r.entry.self, Evidence: x.evidence(now, h, r),
+	}
+	if r.change != nil {
+		id := r.change.ID
+		c.Change, c.Name = &id, cmp.Or(r.change.Title, id)
+	}
+	return c
+}
+
+func (x *Index) evidence(now time.Time, h *Hypothesis, r *ranked) []itsm.Evidence {
+	confirmed := r.change == nil && r.node == h.ConfirmedItem || r.change != nil && r.change.ID == h.ConfirmedChange
+	if confirmed && r.score == 1000 {
+		return operatorEvidence("confirmed by an operator")
+	}
+	b := &r.belief
+	var list []itsm.Evidence
+	add := func(kind itsm.EvidenceKind, text string, strength int64) {
+		if strength > 0 {
+			list = append(list, itsm.Evidence{Kind: kind, Text: text, Weight: float64(strength)})
+		}
+	}
+	name := x.g.Name(r.node)
+	if b.own {
+		add(itsm.EvidenceOwn, name+" itself reports "+strings.Join(x.types(h, r.node), ", "), strengthOwn)
+		if b.first && b.items > 0 {
+			add(itsm.EvidenceTime, name+" reported before the others", strengthFirst)
+		}
+	} else if b.context {
+		add(itsm.EvidenceOwn, name+" has an alert of low severity", strengthContext)
+	}
+	for i := range b.classes {
+		kind := itsm.EvidenceCoverage
+		switch b.classes[i].kind {
+		case cmdb.Network:
+			kind = itsm.EvidenceReachability
+		case cmdb.Member:
+			kind = itsm.EvidenceRedundancy
+		}
+		add(kind, x.covers(r.node, b, i), b.net[i])
+	}
+	if r.change != nil {
+		at := h.body.onset
+		add(itsm.EvidenceChange, changeText(r.change, at), b.changed)
+	}
+	if len(list) == 0 {
+		text := name + " is near what reports"
+		if r.entry != nil && r.entry.items > 0 {
+			text = "too few of what depends on " + name + " are affected"
+		}
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceTopology, Text: text, Weight: 1})
+	}
+	slices.SortStableFunc(list, func(a, b itsm.Evidence) int { return cmp.Compare(b.Weight, a.Weight) })
+	if len(list) > maxEvidence {
+		list = list[:maxEvidence]
+	}
+	return normalise(list)
+}
+
+const maxEvidence = 8
+
+// types lists the alert types of an item in a hypothesis, at most three.
+func (x *Index) types(h *Hypothesis, n cmdb.Node) []string {
+	var out []string
+	for _, o := range h.body.items[n] {
+		if !slices.Contains(out, o.Type) {
+			out = append(out, o.Type)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(3, len(out))]
+}
+
+// Explained says how much of a hypothesis an item explains: how many items, of which class most.
+func (x *Index) Explained(h *Hypothesis, n cmdb.Node) (items int, class string, kind cmdb.Kind) {
+	e := h.body.entries[n]
+	if e == nil {
+		return 0, "", 0
+	}
+	most := -1
+	for i, c := range e.classes {
+		if most < 0 || c.items > e.classes[most].items ||
+			c.items == e.classes[most].items && x.g.ClassWord(c.class) < x.g.ClassWord(e.classes[most].class) {
+			most = i
+		}
+	}
+	if most < 0 {
+		return 0, "", 0
+	}
+	return int(e.items), x.g.ClassWord(e.classes[most].class), e.classes[most].kind
+}

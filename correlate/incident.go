@@ -1,0 +1,570 @@
+package correlate
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+	"signalbox/correlate/explain"
+	"signalbox/itsm"
+)
+
+// incident is one hypothesis with its life.
+type incident struct {
+	row     itsm.Incident // as last published, with the evidence of its causes
+	ordinal uint64
+	hyp     *explain.Hypothesis
+	list    []*member
+
+	counts   itsm.AlertCounts
+	firing   [6]int // firing alerts by severity
+	all      [6]int // all alerts by severity
+	nodes    map[cmdb.Node]int
+	front    []cmdb.Node // the first of them, in the order of joining
+	critical [6]int      // items by criticality
+
+	seq        int // timeline entries so far
+	entries    []itsm.Entry
+	undo       map[int]*undo
+	quietAt    time.Time            // when the last alert ended
+	silent     map[string]time.Time // sources that fell silent, and when
+	resolveDue time.Time
+	closeAt    time.Time
+	forgetDue  time.Time
+	flapAt     time.Time // when to look whether it still flaps
+	told       int       // alerts that the timeline has told of
+	toldAt     time.Time
+
+	restless []*member // that have fired often enough to flap
+
+	services   []string // that the cause hurts
+	servicesOf cmdb.Node
+	opening    bool           // not yet published
+	restored     *savedIncident // while a recovery has not linked it yet
+	touched    bool
+	dirty      bool
+}
+
+// maxItems bounds the items in a row, maxServices the services.
+const (
+	maxItems    = 50
+	maxServices = 20
+)
+
+// openIncident opens the next incident for a member that is not in it yet.
+func (e *Engine) openIncident(first *member) *incident {
+	e.opened++
+	e.dirty.counts = true
+	inc := &incident{ordinal: e.opened, nodes: map[cmdb.Node]int{}, undo: map[int]*undo{}, silent: map[string]time.Time{}, servicesOf: cmdb.None, opening: true}
+	inc.hyp = &explain.Hypothesis{Ordinal: e.opened, Cause: cmdb.None, ConfirmedItem: cmdb.None, LastJoined: e.clock}
+	if first.obs.Node == cmdb.None {
+		inc.hyp.Group = first.obs.Group
+	}
+	inc.row = itsm.Incident{
+		ID: e.incidentID(first), Number: e.number(e.opened), State: itsm.StateNew, OpenedAt: e.clock, StartedAt: first.startsAt, UpdatedAt: e.clock,
+	}
+	e.incidents[inc.ordinal] = inc
+	e.ids[inc.row.ID], e.ids[inc.row.Number] = inc, inc
+	if previous := first.alert.current(); previous != nil && previous.inc != nil {
+		inc.row.Links = append(inc.row.Links, itsm.Link{Type: itsm.LinkRecurrenceOf, To: previous.inc.row.ID})
+	}
+	e.touch(inc)
+	e.note(inc, itsm.EntryOpened, "opened by "+first.alert.kind())
+	return inc
+}
+
+// incidentID follows from the shard, the first period and the ordinal.
+func (e *Engine) incidentID(first *member) string {
+	h := fnv.New128a()
+	var b [32]byte
+	binary.BigEndian.PutUint64(b[:], uint64(e.opts.Shard)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(b[8:], uint64(first.alert.fingerprint))
+	binary.BigEndian.PutUint64(b[16:], uint64(first.startsAt.UnixNano())) //nolint:gosec // a hash
+	binary.BigEndian.PutUint64(b[24:], e.opened)
+	_, _ = h.Write(b[:]) // never fails
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func (e *Engine) number(ordinal uint64) string {
+	if e.opts.Shards > 1 {
+		return fmt.Sprintf("%s%d-%06d", e.cfg.Incident.NumberPrefix, e.opts.Shard, ordinal)
+	}
+	return fmt.Sprintf("%s%06d", e.cfg.Incident.NumberPrefix, ordinal)
+}
+
+// join makes a waiting period a member of an incident.
+func (e *Engine) join(m *member, inc *incident) {
+	a := m.alert
+	a.waiting = nil
+	a.members = append(a.members, m)
+	m.inc = inc
+	e.index.Attach(m.obs, inc.hyp)
+	inc.list = append(inc.list, m)
+	inc.enter(m, e.graph)
+	if m.startsAt.Before(inc.row.StartedAt) {
+		inc.row.StartedAt = m.startsAt
+	}
+	e.save(a)
+	e.touchMember(m)
+	e.touch(inc)
+}
+
+// tally counts a member in (by 1) or out (by -1) by its status.
+func (inc *incident) tally(m *member, by int) {
+	inc.counts.Total += by
+	inc.all[m.alert.severity.Rank()] += by
+	switch m.status {
+	case itsm.StatusFiring:
+		inc.counts.Firing += by
+		inc.firing[m.alert.severity.Rank()] += by
+	case itsm.StatusExpired:
+		inc.counts.Expired += by
+	default:
+		inc.counts.Resolved += by
+	}
+}
+
+// enter counts a new member in.
+func (inc *incident) enter(m *member, g *cmdb.Graph) {
+	inc.tally(m, 1)
+	if inc.counts.Firing > 0 {
+		inc.quietAt = time.Time{}
+	}
+	if n := m.alert.node; n != cmdb.None {
+		if inc.nodes[n]++; inc.nodes[n] == 1 {
+			inc.critical[g.Criticality(n)]++
+			if len(inc.front) < maxItems {
+				inc.front = append(inc.front, n)
+			}
+		}
+	}
+}
+
+// recount counts everything anew, after members have left or items are other ones.
+func (inc *incident) recount(g *cmdb.Graph) {
+	inc.counts, inc.firing, inc.all, inc.critical = itsm.AlertCounts{}, [6]int{}, [6]int{}, [6]int{}
+	inc.nodes, inc.front, inc.restless, inc.services = map[cmdb.Node]int{}, nil, nil, nil
+	slices.SortFunc(inc.list, func(a, b *member) int { return cmp.Compare(a.obs.Ordinal, b.obs.Ordinal) })
+	quiet := inc.quietAt
+	for _, m := range inc.list {
+		inc.enter(m, g)
+		if len(m.recent) > 1 {
+			inc.restless = append(inc.restless, m)
+		}
+	}
+	if inc.counts.Firing == 0 {
+		inc.quietAt = quiet
+	}
+}
+
+// leave takes members out of their incident, without publishing anything.
+func (e *Engine) leave(inc *incident, members []*member) {
+	for _, m := range members {
+		e.index.Detach(m.obs, inc.hyp)
+	}
+	inc.list = slices.DeleteFunc(inc.list, func(m *member) bool { return slices.Contains(members, m) })
+	inc.recount(e.graph)
+	if inc.counts.Firing == 0 && inc.quietAt.IsZero() {
+		inc.quietAt = e.clock
+	}
+}
+
+// arrive brings members that have left another incident into this one. An alert that both have
+// held becomes one member again.
+func (e *Engine) arrive(inc *incident, members []*member) {
+	for _, m := range members {
+		have := m.alert.in(inc)
+		if have != nil && have != m {
+			e.unite(have, m)
+			continue
+		}
+		m.inc = inc
+		e.index.Attach(m.obs, inc.hyp)
+		inc.list = append(inc.list, m)
+		if m.startsAt.Before(inc.row.StartedAt) {
+			inc.row.StartedAt = m.startsAt
+		}
+		e.save(m.alert)
+	}
+	inc.recount(e.graph)
+	if inc.counts.Firing == 0 && inc.quietAt.IsZero() {
+		inc.quietAt = e.clock
+	}
+}
+
+// unite makes two members of one alert in one incident one; the later one's status holds.
+func (e *Engine) unite(have, m *member) {
+	have.count += m.count
+	if m.startsAt.Before(have.startsAt) {
+		have.startsAt = m.startsAt
+	}
+	if m.lastStartsAt.After(have.lastStartsAt) {
+		have.lastStartsAt, have.endsAt, have.status = m.lastStartsAt, m.endsAt, m.status
+	}
+	if m.home != "" {
+		e.now.gone = append(e.now.gone, itsm.AlertChange{Incident: m.home, Fingerprint: m.alert.fingerprint})
+	}
+	a := m.alert
+	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m || o == have })
+	a.members = append(a.members, have)
+	for i := range a.past {
+		if a.past[i].member == m {
+			a.past[i].member = have
+		}
+	}
+	e.save(a)
+	e.touchMember(have)
+}
+
+// reopen brings a resolved incident back when one of its alerts fires again.
+func (e *Engine) reopen(m *member) {
+	inc := m.inc
+	if inc.row.State != itsm.StateResolved {
+		return
+	}
+	before := decisionOf(&inc.row)
+	inc.row.State = itsm.StateNew
+	if inc.row.AcknowledgedAt != nil || inc.row.Assignee != nil {
+		inc.row.State = itsm.StateInProgress
+	}
+	inc.row.ResolvedAt, inc.row.ResolutionCode, inc.row.ResolutionNotes = nil, nil, nil
+	inc.row.ReopenCount++
+	inc.hyp.Resolved = false
+	e.decide(inc, itsm.EntryState, "opened again: "+m.alert.kind()+" fires again", before)
+}
+
+// mergeByCause merges two incidents that turned out to have one cause; the older one is kept.
+func (e *Engine) mergeByCause(g explain.Merge) {
+	from, into := e.incidents[g.From.Ordinal].present(e), e.incidents[g.Into.Ordinal].present(e)
+	if from == into {
+		return
+	}
+	if from.ordinal < into.ordinal {
+		from, into = into, from
+	}
+	e.merge(from, into, itsm.ByEngine, "both come from "+e.graph.Name(g.Cause))
+}
+
+// present follows merges to the incident that holds the alerts now.
+func (inc *incident) present(e *Engine) *incident {
+	for inc.row.MergedInto != nil {
+		next := e.ids[*inc.row.MergedInto]
+		if next == nil {
+			return inc
+		}
+		inc = next
+	}
+	return inc
+}
+
+// merge moves everything of one incident into another.
+func (e *Engine) merge(from, into *incident, by, why string) {
+	before := decisionOf(&from.row)
+	members := slices.Clone(from.list)
+	for _, m := range members {
+		m.via = append(m.via, from.ordinal)
+	}
+	for _, m := range members {
+		e.index.Detach(m.obs, from.hyp)
+	}
+	from.list = nil
+	from.recount(e.graph)
+	e.index.Forget(from.hyp)
+	e.arrive(into, members)
+	for source, at := range from.silent {
+		if have, ok := into.silent[source]; !ok || at.After(have) {
+			into.silent[source] = at
+		}
+		e.silent[source] = append(slices.DeleteFunc(e.silent[source], func(o *incident) bool { return o == from || o == into }), into)
+	}
+	from.silent = map[string]time.Time{}
+	at, id := e.clock, into.row.ID
+	from.row.State, from.row.ClosedAt, from.row.MergedInto = itsm.StateClosed, &at, &id
+	from.hyp.Closed = true
+	number := len(members)
+	e.undoable(into, itsm.EntryMerged, by, fmt.Sprintf("%s with %d alerts merged in: %s", from.row.Number, number, why), &undo{
+		Kind: undoMerge, Other: from.row.ID, Before: before,
+	})
+	e.noteBy(from, itsm.EntryMerged, by, "merged into "+into.row.Number+": "+why)
+	e.touch(from)
+	e.touch(into)
+}
+
+// forget drops a closed incident and the alerts that only it held.
+func (e *Engine) forget(inc *incident) {
+	e.index.Forget(inc.hyp)
+	for _, m := range inc.list {
+		if m.home != "" {
+			e.now.gone = append(e.now.gone, itsm.AlertChange{Incident: m.home, Fingerprint: m.alert.fingerprint})
+		}
+		a := m.alert
+		a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
+		m.inc = nil
+		if len(a.members) == 0 && !a.open {
+			e.drop(a)
+		} else {
+			e.save(a)
+		}
+	}
+	delete(e.incidents, inc.ordinal)
+	delete(e.ids, inc.row.ID)
+	delete(e.ids, inc.row.Number)
+	for source := range inc.silent {
+		e.silent[source] = slices.DeleteFunc(e.silent[source], func(o *incident) bool { return o == inc })
+	}
+	e.now.forgotten = append(e.now.forgotten, inc)
+	e.dirty.forgotten[inc.ordinal] = true
+}
+
+// complete is the incident with its alerts, as a replay writes it.
+func (inc *incident) complete() itsm.Incident {
+	out := inc.row
+	out.Alerts = make([]itsm.AlertState, 0, len(inc.list))
+	for _, m := range inc.list {
+		out.Alerts = append(out.Alerts, m.state())
+	}
+	slices.SortFunc(out.Alerts, func(a, b itsm.AlertState) int {
+		return cmp.Or(a.JoinedAt.Compare(b.JoinedAt), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return out
+}
+
+// schedule sets the timers that follow from where an incident stands.
+func (e *Engine) schedule(inc *incident) {
+	push := func(at time.Time, kind timerKind) { e.timers.push(timer{at: at, kind: kind, ordinal: inc.ordinal}) }
+	due := time.Time{}
+	if inc.row.State.Open() && inc.counts.Firing == 0 && len(inc.silent) == 0 && !inc.quietAt.IsZero() {
+		if due = inc.quietAt.Add(e.cfg.Incident.AutoResolveAfter); due.Before(e.clock) {
+			due = e.clock
+		}
+	}
+	if !due.Equal(inc.resolveDue) {
+		if inc.resolveDue = due; !due.IsZero() {
+			push(due, timerResolve)
+		}
+	}
+	closed := time.Time{}
+	if inc.row.State == itsm.StateResolved {
+		closed = inc.row.ResolvedAt.Add(e.cfg.Incident.CloseAfter)
+	}
+	if !closed.Equal(inc.closeAt) {
+		if inc.closeAt = closed; !closed.IsZero() {
+			push(closed, timerClose)
+		}
+	}
+	forget := time.Time{}
+	switch {
+	case inc.row.State == itsm.StateClosed && inc.row.ClosedAt != nil:
+		forget = inc.row.ClosedAt.Add(e.cfg.Incident.ForgetAfter)
+	case inc.row.State == itsm.StateCancelled:
+		forget = inc.row.UpdatedAt.Add(e.cfg.Incident.ForgetAfter)
+	}
+	if !forget.Equal(inc.forgetDue) {
+		if inc.forgetDue = forget; !forget.IsZero() {
+			push(forget, timerForget)
+		}
+	}
+	if at := inc.row.HoldUntil; at != nil && inc.row.State == itsm.StateOnHold {
+		push(*at, timerHold)
+	}
+	if at := inc.row.SnoozedUntil; at != nil {
+		push(*at, timerSnooze)
+	}
+}
+
+// flaps tells whether an alert of the incident flaps now, and when to look again. An alert flaps when it
+// has fired FlapCount times within FlapWindow, until it has not fired anew for as long.
+func (e *Engine) flaps(inc *incident) (bool, time.Time) {
+	var until time.Time
+	for _, m := range inc.restless {
+		n := len(m.recent)
+		if n < e.cfg.Incident.FlapCount {
+			continue
+		}
+		last := m.recent[n-1]
+		if last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) > e.cfg.Incident.FlapWindow {
+			continue
+		}
+		if end := last.Add(e.cfg.Incident.FlapWindow); end.After(e.clock) && end.After(until) {
+			until = end
+		}
+	}
+	return !until.IsZero(), until
+}
+
+// describe derives what people read from what the incident holds.
+func (e *Engine) describe(inc *incident) {
+	r := &inc.row
+	r.AlertCounts = inc.counts
+	r.Severity = worst(inc.firing, worst(inc.all, r.Severity))
+	r.ItemCount = len(inc.nodes)
+	r.Items = e.itemIDs(inc)
+	cause := inc.hyp.Cause
+	if cause != inc.servicesOf || inc.services == nil {
+		inc.services, inc.servicesOf = e.servicesHurt(inc, cause), cause
+	}
+	r.Services = slices.Clone(inc.services)
+	r.Impact, r.Urgency = e.impact(inc), urgency(r.Severity)
+	r.Priority = e.cfg.Incident.Priority.Lookup(r.Impact, r.Urgency)
+	if r.PriorityOverride != nil {
+		r.Priority = *r.PriorityOverride
+	}
+	central := cause
+	if central == cmdb.None && len(inc.front) > 0 {
+		central = inc.front[0]
+	}
+	r.Category, r.Site = string(cmdb.CategoryOther), ""
+	if central != cmdb.None {
+		r.Category, r.Site = string(e.graph.Class(central).Category), e.graph.Item(central).Attributes["site"]
+	}
+	r.Title = e.title(inc)
+	r.Causes = inc.row.Causes
+}
+
+func worst(counts [6]int, otherwise itsm.Severity) itsm.Severity {
+	for rank, n := range counts {
+		if n > 0 {
+			return itsm.Severities()[rank]
+		}
+	}
+	return otherwise
+}
+
+func urgency(s itsm.Severity) int {
+	switch s {
+	case itsm.SeverityCritical:
+		return 1
+	case itsm.SeverityMajor, itsm.SeverityMinor:
+		return 2
+	}
+	return 3
+}
+
+// impact follows from the criticality of what is hurt and of what hurts it: 1 → 1, 2 and 3 → 2, 4 and 5 → 3.
+func (e *Engine) impact(inc *incident) int {
+	most := 5
+	for c := 1; c <= 5; c++ {
+		if inc.critical[c] > 0 {
+			most = c
+			break
+		}
+	}
+	if len(inc.nodes) == 0 {
+		most = 3
+	}
+	if inc.hyp.Cause != cmdb.None {
+		most = min(most, e.graph.Criticality(inc.hyp.Cause))
+	}
+	return []int{1, 1, 2, 2, 3, 3}[most]
+}
+
+// itemIDs lists the cause, when it reports, and then the items in the order of their joining.
+func (e *Engine) itemIDs(inc *incident) []string {
+	out := make([]string, 0, min(maxItems, len(inc.nodes)))
+	cause := inc.hyp.Cause
+	if cause != cmdb.None && inc.nodes[cause] > 0 {
+		out = append(out, e.graph.Item(cause).ID)
+	} else {
+		cause = cmdb.None
+	}
+	for _, n := range inc.front {
+		if n != cause && len(out) < maxItems {
+			out = append(out, e.graph.Item(n).ID)
+		}
+	}
+	return out
+}
+
+// servicesHurt lists what people know by name and the cause hurts, most critical first.
+func (e *Engine) servicesHurt(inc *incident, cause cmdb.Node) []string {
+	var nodes []cmdb.Node
+	if cause != cmdb.None {
+		if e.graph.Class(cause).Named {
+			nodes = append(nodes, cause)
+		}
+		for _, f := range e.graph.Impact(cause, inc.row.StartedAt, cmdb.Limits{Hops: 6, Visits: 500}).Effects {
+			if f.Degradation != cmdb.AtRisk && e.graph.Class(f.Node).Named {
+				nodes = append(nodes, f.Node)
+			}
+		}
+	}
+	slices.SortFunc(nodes, func(a, b cmdb.Node) int {
+		return cmp.Or(cmp.Compare(e.graph.Criticality(a), e.graph.Criticality(b)), strings.Compare(e.graph.Item(a).ID, e.graph.Item(b).ID))
+	})
+	out := []string{}
+	for _, n := range nodes[:min(maxServices, len(nodes))] {
+		out = append(out, e.graph.Item(n).ID)
+	}
+	return out
+}
+
+// maxTitle is the length of a title in characters.
+const maxTitle = 60
+
+// title says what is hurt and by what.
+func (e *Engine) title(inc *incident) string {
+	kind := inc.firstKind()
+	cause := inc.hyp.Cause
+	if cause == cmdb.None {
+		if n := inc.counts.Total; n > 1 {
+			return fit(fmt.Sprintf("%s, %d alerts", kind, n))
+		}
+		return fit(kind)
+	}
+	name := e.graph.Name(cause)
+	items, class, relation := e.index.Explained(inc.hyp, cause)
+	switch {
+	case inc.hyp.Change != "":
+		if len(inc.row.Causes) > 0 {
+			return fitBoth(name+" hurt after ", inc.row.Causes[0].Name)
+		}
+		return fitBoth(name+" hurt after ", inc.hyp.Change)
+	case items == 0:
+		return fitBoth(kind+" on ", name)
+	case relation == cmdb.Network:
+		return fitBoth(fmt.Sprintf("%d %s behind ", items, plural("item", items)), name, " unreachable")
+	case relation == cmdb.Group:
+		return fitBoth(fmt.Sprintf("%d %s of ", items, plural(class, items)), name, " affected")
+	default:
+		return fitBoth("", name, fmt.Sprintf(" hurts %d %s", items, plural(class, items)))
+	}
+}
+
+// firstKind is the type of the alert that the incident began with.
+func (inc *incident) firstKind() string {
+	if len(inc.list) == 0 {
+		return "no alerts"
+	}
+	return inc.list[0].alert.kind()
+}
+
+func plural(word string, n int) string {
+	if n == 1 || strings.HasSuffix(word, "s") {
+		return word
+	}
+	return word + "s"
+}
+
+func fit(s string) string {
+	runes := []rune(s)
+	if len(runes) <= maxTitle {
+		return s
+	}
+	return string(runes[:maxTitle-1]) + "…"
+}
+
+// fitBoth shortens the name in the middle, so that what stands around it is kept.
+func fitBoth(before, name string, after ...string) string {
+	rest := strings.Join(after, "")
+	room := maxTitle - len([]rune(before)) - len([]rune(rest))
+	if runes := []rune(name); len(runes) > max(room, 1) {
+		name = string(runes[:max(room, 2)-1]) + "…"
+	}
+	return fit(before + name + rest)
+}
