@@ -164,16 +164,15 @@ func (e *Engine) reindex() {
 		e.indexChange(e.changes[id])
 	}
 	for _, inc := range e.inOrder() {
-		if inc.row.State == itsm.StateClosed || inc.row.State == itsm.StateCancelled {
-			continue
-		}
 		joined := inc.hyp.LastJoined
 		inc.hyp.Reset()
 		inc.recount(e.graph)
 		for _, m := range inc.list {
 			m.obs.Node = m.alert.node
 			m.obs.Reset()
-			e.index.Attach(m.obs, inc.hyp)
+			if !inc.hyp.Closed {
+				e.index.Attach(m.obs, inc.hyp)
+			}
 		}
 		inc.hyp.LastJoined = joined
 	}

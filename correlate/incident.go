@@ -165,8 +165,10 @@ func (inc *incident) recount(g *cmdb.Graph) {
 
 // leave takes members out of their incident, without publishing anything.
 func (e *Engine) leave(inc *incident, members []*member) {
-	for _, m := range members {
-		e.index.Detach(m.obs, inc.hyp)
+	if !inc.hyp.Closed {
+		for _, m := range members {
+			e.index.Detach(m.obs, inc.hyp)
+		}
 	}
 	inc.list = slices.DeleteFunc(inc.list, func(m *member) bool { return slices.Contains(members, m) })
 	inc.recount(e.graph)
@@ -185,7 +187,9 @@ func (e *Engine) arrive(inc *incident, members []*member) {
 			continue
 		}
 		m.inc = inc
-		e.index.Attach(m.obs, inc.hyp)
+		if !inc.hyp.Closed {
+			e.index.Attach(m.obs, inc.hyp)
+		}
 		inc.list = append(inc.list, m)
 		if m.startsAt.Before(inc.row.StartedAt) {
 			inc.row.StartedAt = m.startsAt

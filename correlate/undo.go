@@ -228,7 +228,7 @@ func (e *Engine) undoDecision(inc *incident, u *undo) error {
 // undoMerge gives an incident that was merged in its alerts back. Both stay apart from then on.
 func (e *Engine) undoMerge(inc *incident, u *undo) error {
 	from := e.ids[u.Other]
-	if from == nil || from.row.MergedInto == nil || *from.row.MergedInto != inc.row.ID || inc.row.MergedInto != nil {
+	if from == nil || from.row.MergedInto == nil || *from.row.MergedInto != inc.row.ID || inc.hyp.Closed {
 		return fmt.Errorf("%w: a later decision depends on it", itsm.ErrConflict)
 	}
 	var back []*member
