@@ -53,7 +53,7 @@ type Impact struct {
 // Impact walks from a failing item to everything it hurts at a moment. A group with a declared
 // redundancy is at risk as long as enough members are left, and what lies behind it is not hurt.
 func (g *Graph) Impact(from Node, at time.Time, limits Limits) Impact {
-	w := walk{g: g, at: at, limits: limits, level: map[Node]Degradation{from: Down}, lost: map[Node]int{}, place: map[Node]int{}}
+	w := walk{g: g, at: at, limits: limits, level: map[Node]Degradation{from: Down}, lost: map[Node]int{}, size: map[Node]int{}, place: map[Node]int{}}
 	w.queue = append(w.queue, Effect{Node: from, Degradation: Down})
 	for i := 0; i < len(w.queue); i++ {
 		if w.queue[i].Degradation != AtRisk {
@@ -69,6 +69,7 @@ type walk struct {
 	limits Limits
 	level  map[Node]Degradation
 	lost   map[Node]int // members that a group has lost
+	size   map[Node]int // members of a group
 	place  map[Node]int // where an item stands in the queue
 	queue  []Effect
 	limit  string
@@ -115,7 +116,11 @@ func (w *walk) hurt(e Effect, edge Edge) Degradation {
 	switch edge.Kind {
 	case Member:
 		w.lost[edge.Node]++
-		members := w.g.Members(edge.Node, w.at)
+		members, counted := w.size[edge.Node]
+		if !counted {
+			members = w.g.Members(edge.Node, w.at)
+			w.size[edge.Node] = members
+		}
 		needed, declared := w.g.Needed(edge.Node, members)
 		switch left := members - w.lost[edge.Node]; {
 		case left <= 0 || declared && left < needed:

@@ -52,10 +52,11 @@ type Engine struct {
 
 	pendingSeen [][]byte // of a recovery
 
-	fresh []*member        // members in waiting: periods of this record that no incident holds yet
-	found map[string]found // what labels have told of the estate, by key
-	now   now              // what the present instant has changed
-	dirty dirty            // what the next checkpoint writes
+	fresh []*member              // members in waiting: periods of this record that no incident holds yet
+	hurt  map[cmdb.Node][]string // cache of servicesHurt
+	found map[string]found       // what labels have told of the estate, by key
+	now   now                    // what the present instant has changed
+	dirty dirty                  // what the next checkpoint writes
 }
 
 // now collects what one instant changes; flush turns it into updates.
@@ -87,7 +88,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, cfg: opts.Config, graph: graph,
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
-		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, dirty: newDirty(),
+		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, hurt: map[cmdb.Node][]string{}, dirty: newDirty(),
 	}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
 	return e, nil
@@ -160,6 +161,7 @@ func (e *Engine) refresh() {
 // reindex hands everything to a new index.
 func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
+	clear(e.hurt)
 	for _, id := range sortedKeys(e.changes) {
 		e.indexChange(e.changes[id])
 	}
@@ -344,6 +346,7 @@ func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
 	e.now.items = append(e.now.items, newItems...)
 	if len(touched) > 0 {
 		e.index.Rewire(touched)
+		clear(e.hurt)
 	}
 }
 

@@ -46,7 +46,7 @@ type incident struct {
 	services   []string // that the cause hurts
 	servicesOf cmdb.Node
 	opening    bool           // not yet published
-	restored     *savedIncident // while a recovery has not linked it yet
+	restored   *savedIncident // while a recovery has not linked it yet
 	touched    bool
 	dirty      bool
 }
@@ -411,7 +411,7 @@ func (e *Engine) describe(inc *incident) {
 	r.Items = e.itemIDs(inc)
 	cause := inc.hyp.Cause
 	if cause != inc.servicesOf || inc.services == nil {
-		inc.services, inc.servicesOf = e.servicesHurt(inc, cause), cause
+		inc.services, inc.servicesOf = e.servicesHurt(cause), cause
 	}
 	r.Services = slices.Clone(inc.services)
 	r.Impact, r.Urgency = e.impact(inc), urgency(r.Severity)
@@ -485,14 +485,29 @@ func (e *Engine) itemIDs(inc *incident) []string {
 	return out
 }
 
+// maxHurt bounds the cache of what causes hurt.
+const maxHurt = 50_000
+
 // servicesHurt lists what people know by name and the cause hurts, most critical first.
-func (e *Engine) servicesHurt(inc *incident, cause cmdb.Node) []string {
+func (e *Engine) servicesHurt(cause cmdb.Node) []string {
+	if out, ok := e.hurt[cause]; ok {
+		return out
+	}
+	if len(e.hurt) >= maxHurt {
+		clear(e.hurt)
+	}
+	out := e.findHurt(cause)
+	e.hurt[cause] = out
+	return out
+}
+
+func (e *Engine) findHurt(cause cmdb.Node) []string {
 	var nodes []cmdb.Node
 	if cause != cmdb.None {
 		if e.graph.Class(cause).Named {
 			nodes = append(nodes, cause)
 		}
-		for _, f := range e.graph.Impact(cause, inc.row.StartedAt, cmdb.Limits{Hops: 6, Visits: 500}).Effects {
+		for _, f := range e.graph.Impact(cause, e.graph.Now(), cmdb.Limits{Hops: 6, Visits: 500}).Effects {
 			if f.Degradation != cmdb.AtRisk && e.graph.Class(f.Node).Named {
 				nodes = append(nodes, f.Node)
 			}

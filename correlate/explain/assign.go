@@ -264,29 +264,45 @@ type choice struct {
 	belief belief
 }
 
+// outweighs is by how much the evidence for a farther cause must exceed that for a nearer one to win
+// although less of its failure arrives: what it explains elsewhere would make a cause of its own.
+const outweighs = 2 * strengthHalf
+
 func (x *Index) choose(o *Observation, now time.Time) choice {
 	if o.Node == None {
 		return choice{node: None}
 	}
 	top := best(o)
-	var pick choice
-	most := int64(-1)
-	for i := range o.causes {
-		r := &o.causes[i]
+	score := func(r *reach) int64 {
 		b := x.gather(r.node, now)
-		score := conf(b.strength) * int64(r.weight) / max(1, top)
-		if r.node != o.Node && r.kind == cmdb.Measure && !b.own {
-			score /= 2
+		s := conf(b.strength) * int64(r.weight) / max(1, top)
+		if r.kind == cmdb.Measure && !b.own {
+			s /= 2
 		}
-		better := score > most
-		if score == most && pick.node != o.Node {
-			better = r.node == o.Node || x.id(r.node) < x.id(pick.node)
-		}
-		if better {
-			pick, most = choice{r.node, b}, score
+		return s
+	}
+	pick := &o.causes[0]
+	for i := 1; i < len(o.causes); i++ {
+		r := &o.causes[i]
+		if s, most := score(r), score(pick); s > most || s == most && pick.node != o.Node && x.id(r.node) < x.id(pick.node) {
+			pick = r
 		}
 	}
-	return pick
+	for {
+		var farther *reach
+		have := x.gather(pick.node, now).strength
+		for i := range o.causes {
+			r := &o.causes[i]
+			if r.hops > pick.hops && x.gather(r.node, now).strength-have >= outweighs && 2*score(r) >= score(pick) &&
+				(farther == nil || score(r) > score(farther)) {
+				farther = r
+			}
+		}
+		if farther == nil {
+			return choice{pick.node, x.gather(pick.node, now)}
+		}
+		pick = farther
+	}
 }
 
 // target is the open hypothesis that a cause stands for: the one that says so, else the one that
@@ -325,7 +341,12 @@ func (x *Index) explains(c choice, e *entry) bool {
 		return false
 	}
 	share := 1000 * e.mass / max(1, h.body.total)
-	return share >= 500 && conf(c.belief.strength)*share/1000 >= int64(h.Score)*margin/100
+	score, have := conf(c.belief.strength)*share/1000, int64(h.Score)
+	if share < 500 || 2*score < have {
+		return false
+	}
+	own := strengthHalf * have / max(1, 1000-have)
+	return score >= have*margin/100 || c.belief.strength*share/1000-own >= outweighs
 }
 
 // joins names the hypotheses around a cause that it explains, to be merged into the target.

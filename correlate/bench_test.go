@@ -1,0 +1,186 @@
+package correlate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/itsm"
+)
+
+// largeEstate has n items: racks of 40 hosts behind a switch, with two applications on each host,
+// services over the applications, and a core.
+func largeEstate(n int) string {
+	var items, relations []string
+	add := func(id, class, extra string) {
+		items = append(items, fmt.Sprintf(`{"id":%q,"class":%q%s}`, id, class, extra))
+	}
+	relate := func(from, kind, to string) {
+		relations = append(relations, fmt.Sprintf(`{"from":%q,"type":%q,"to":%q}`, from, kind, to))
+	}
+	add("mon", "host", `,"vantage":true`)
+	add("core", "switch", "")
+	relate("mon", "connects_to", "core")
+	for rack := 0; len(items) < n; rack++ {
+		sw := fmt.Sprintf("sw-%d", rack)
+		add(sw, "switch", "")
+		relate(sw, "connects_to", "core")
+		service := fmt.Sprintf("service-%d", rack)
+		add(service, "service", "")
+		if rack > 0 {
+			relate(service, "depends_on", fmt.Sprintf("service-%d", rack/2))
+		}
+		for h := range 40 {
+			host := fmt.Sprintf("host-%d-%d", rack, h)
+			add(host, "host", fmt.Sprintf(`,"identifiers":[{"host":%q}]`, host))
+			relate(host, "connects_to", sw)
+			for a := range 2 {
+				app := fmt.Sprintf("app-%d-%d-%d", rack, h, a)
+				add(app, "instance", fmt.Sprintf(`,"identifiers":[{"app":%q}]`, app))
+				relate(app, "runs_on", host)
+				relate(app, "member_of", service)
+			}
+		}
+	}
+	return `{"items":[` + strings.Join(items, ",") + `],"relations":[` + strings.Join(relations, ",") + `]}`
+}
+
+func firing(at time.Time, labels map[string]string) itsm.Alert {
+	ls := itsm.NewLabels(labels)
+	return itsm.Alert{
+		Labels: ls, Fingerprint: ls.Fingerprint(), Status: itsm.StatusFiring, StartsAt: at, EndsAt: at.Add(5 * time.Minute), Source: "prom",
+		Annotations: itsm.NewLabels(map[string]string{"summary": "something is wrong", "runbook_url": "https://runbooks.example/x"}),
+	}
+}
+
+// hostAlert is the i-th of many different alerts on many hosts.
+func hostAlert(at time.Time, i int) itsm.Alert {
+	return firing(at, map[string]string{
+		"alertname": fmt.Sprintf("Rule%d", i/44000), "host": fmt.Sprintf("host-%d-%d", i%1100, i/1100%40), "severity": "warning",
+		"cluster": "c1", "job": "node", "team": "infra",
+	})
+}
+
+func loaded(b *testing.B, items, active int) (*Engine, time.Time) {
+	b.Helper()
+	e, err := New(Options{Shards: 1, Config: DefaultConfig()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := start()
+	e.Apply(now, itsm.Input{Adopt: &itsm.Adopt{Estate: &itsm.Version{ID: "v1", Data: []byte(largeEstate(items))}}})
+	if e.fault != "" {
+		b.Fatal(e.fault)
+	}
+	for i := 0; i < active; i += 100 {
+		in := itsm.Input{}
+		for j := i; j < i+100; j++ {
+			in.Alerts = append(in.Alerts, hostAlert(now, j))
+		}
+		now = now.Add(time.Millisecond)
+		e.Apply(now, in)
+	}
+	e.Changed()
+	return e, now
+}
+
+// BenchmarkDuplicate is a re-send of an active alert, 100 in a record.
+func BenchmarkDuplicate(b *testing.B) {
+	e, now := loaded(b, 100_000, 100_000)
+	in := itsm.Input{}
+	for i := range 100 {
+		in.Alerts = append(in.Alerts, hostAlert(now, i*997))
+	}
+	b.ResetTimer()
+	for i := 0; i < b.N; i += 100 {
+		now = now.Add(time.Microsecond)
+		for j := range in.Alerts {
+			in.Alerts[j].EndsAt = now.Add(5 * time.Minute)
+		}
+		e.Apply(now, in)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// BenchmarkNew is a new alert on 100,000 items with 100,000 active ones, 100 in a record.
+func BenchmarkNew(b *testing.B) {
+	e, now := loaded(b, 100_000, 100_000)
+	alerts := make([]itsm.Alert, b.N+100)
+	for i := range alerts {
+		alerts[i] = hostAlert(now, 100_000+i)
+	}
+	b.ResetTimer()
+	for i := 0; i < b.N; i += 100 {
+		now = now.Add(time.Millisecond)
+		e.Apply(now, itsm.Input{Alerts: alerts[i : i+100]})
+		if i%10_000 == 0 {
+			e.Changed()
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// BenchmarkStorm is 10,000 alerts that come from one silent switch, 100 in a record.
+func BenchmarkStorm(b *testing.B) {
+	for range b.N {
+		b.StopTimer()
+		e, now := loaded(b, 10_000, 0)
+		now = now.Add(time.Minute)
+		var alerts []itsm.Alert
+		for i := range 10_000 {
+			alerts = append(alerts, firing(now, map[string]string{
+				"alertname": "TargetDown", "host": fmt.Sprintf("host-%d-%d", i%82, i/82%40), "severity": "critical", "n": fmt.Sprint(i),
+			}))
+		}
+		b.StartTimer()
+		for i := 0; i < len(alerts); i += 100 {
+			now = now.Add(time.Millisecond)
+			e.Apply(now, itsm.Input{Alerts: alerts[i : i+100]})
+		}
+		b.StopTimer()
+		live := 0
+		for _, inc := range e.incidents {
+			if inc.row.MergedInto == nil {
+				live++
+			}
+		}
+		b.ReportMetric(float64(live), "incidents")
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(10_000*b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// BenchmarkRestore is a recovery with 100,000 active alerts.
+func BenchmarkRestore(b *testing.B) {
+	e, err := New(Options{Shards: 1, Config: DefaultConfig()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := start()
+	estate := []byte(largeEstate(100_000))
+	e.Apply(now, itsm.Input{Adopt: &itsm.Adopt{Estate: &itsm.Version{ID: "v1", Data: estate}}})
+	for i := 0; i < 100_000; i += 100 {
+		in := itsm.Input{}
+		for j := i; j < i+100; j++ {
+			in.Alerts = append(in.Alerts, hostAlert(now, j))
+		}
+		e.Apply(now, in)
+	}
+	entities := e.Changed()
+	b.ResetTimer()
+	for range b.N {
+		fresh, err := New(Options{Shards: 1, Config: DefaultConfig()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, entity := range entities {
+			if err := fresh.Restore(entity); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := fresh.Restored(e.Position(), estate, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
