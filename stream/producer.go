@@ -16,7 +16,11 @@ import (
 
 // send writes one encoded batch with acks=all and returns the offset of its first record.
 func (s *Stream) send(ctx context.Context, topic string, partition int, sealed []byte) (int64, error) {
-	res, err := s.client.RawProduce(ctx, &kafka.RawProduceRequest{
+	return produceOnce(ctx, s.client, topic, partition, sealed)
+}
+
+func produceOnce(ctx context.Context, c *kafka.Client, topic string, partition int, sealed []byte) (int64, error) {
+	res, err := c.RawProduce(ctx, &kafka.RawProduceRequest{
 		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
 		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(sealed)},
 	})

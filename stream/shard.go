@@ -342,3 +342,19 @@ func (sh *Shard) Close() error {
 	}
 	return nil
 }
+
+// End returns the offset behind the last record of the shard's log as it is now.
+func (sh *Shard) End(ctx context.Context) (int64, error) {
+	topic := sh.s.cfg.topicName(topicEvents)
+	at := partition(topicEvents, sh.n)
+	give := newPatience(sh.s.cfg.ProduceTimeout)
+	for {
+		end, err := sh.s.lastOffset(ctx, topic, at)
+		if err == nil {
+			return end, nil
+		}
+		if err = give.retry(ctx, err); err != nil {
+			return 0, fmt.Errorf("find the end of %s/%d: %w", topic, at, err)
+		}
+	}
+}

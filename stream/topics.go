@@ -30,6 +30,8 @@ const (
 	keepKey     = "_keep"
 )
 
+const cleanupPolicy = "cleanup.policy"
+
 // maxMessage is the largest batch a topic takes (max.message.bytes). A checkpoint is one batch.
 const maxMessage = 64 << 20
 
@@ -42,9 +44,9 @@ func (c *Config) topicName(t itsm.Topic) string { return c.TopicPrefix + "signal
 
 // topics returns every topic with its configuration.
 func (c *Config) topics() map[itsm.Topic]kafka.TopicConfig {
-	compacted := map[string]string{"cleanup.policy": "compact"}
+	compacted := map[string]string{cleanupPolicy: "compact"}
 	deleted := func(keep time.Duration) map[string]string {
-		return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(keep.Milliseconds(), 10)}
+		return map[string]string{cleanupPolicy: "delete", "retention.ms": strconv.FormatInt(keep.Milliseconds(), 10)}
 	}
 	events := deleted(c.EventsRetention)
 	if c.EventsMaxBytes > 0 {
