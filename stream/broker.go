@@ -54,7 +54,6 @@ type Broker struct {
 	deleted, compacted []string // topics by how they are cleaned up
 	events             string
 	eventsMax          int64
-	retention          time.Duration
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -107,7 +106,7 @@ func StartBroker(opts BrokerOptions) (_ *Broker, err error) {
 	b := &Broker{
 		dir: opts.DataDir, log: &brokerLog{log: opts.Logger.With("component", "broker")},
 		events: opts.Config.topicName(topicEvents), eventsMax: opts.Config.EventsMaxBytes,
-		retention: opts.Config.EventsRetention, result: make(chan error, 1),
+		result: make(chan error, 1),
 	}
 	for _, t := range opts.Config.topics() {
 		if isCompacted(t) {
@@ -276,13 +275,13 @@ func (b *Broker) largestEvents() (n int64) {
 	return n
 }
 
-// keep writes a record of our own to partitions where everything may be about to expire. Once
-// kfake has deleted all segments of a partition, the next start would begin it at offset 0 again,
-// and every position on it would be wrong.
+// keep writes a record of our own to every partition that may be about to expire as a whole. Once
+// kfake has deleted all segments of a partition, the next start begins it at offset 0 again, and
+// every position on it would be wrong.
 func (b *Broker) keep(ctx context.Context, now time.Time) error {
 	for _, topic := range b.deleted {
 		for _, p := range b.cluster.PartitionInfos(topic) {
-			if p.HighWatermark == 0 || now.UnixMilli()-p.MaxTimestamp < b.retention.Milliseconds()/2 && p.NumBytes > 0 {
+			if p.HighWatermark == 0 {
 				continue
 			}
 			var batch batch

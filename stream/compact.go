@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -107,27 +108,20 @@ func (b *Broker) compactedParts() (parts []string, size int64, err error) {
 		return nil, 0, fmt.Errorf("list partitions: %w", err)
 	}
 	for _, e := range entries {
-		escaped, _, _ := cutLast(e.Name(), "-")
+		escaped, number, _ := cutLast(e.Name(), "-")
 		topic, err := url.PathUnescape(escaped)
-		if err != nil {
+		n, notNumber := strconv.ParseInt(number, 10, 32)
+		if err != nil || notNumber != nil {
 			continue
 		}
-		info := b.cluster.TopicInfo(topic)
-		if info == nil || info.Configs[cleanupPolicy] == nil || !strings.Contains(*info.Configs[cleanupPolicy], "compact") {
+		info, part := b.cluster.TopicInfo(topic), b.cluster.PartitionInfo(topic, int32(n))
+		if info == nil || part == nil || info.Configs[cleanupPolicy] == nil || !strings.Contains(*info.Configs[cleanupPolicy], "compact") {
 			continue
 		}
 		parts = append(parts, e.Name())
-		for _, p := range b.cluster.PartitionInfos(topic) {
-			if escapedPart(topic, int(p.Partition)) == e.Name() {
-				size += p.NumBytes
-			}
-		}
+		size += part.NumBytes
 	}
 	return parts, size, nil
-}
-
-func escapedPart(topic string, partition int) string {
-	return fmt.Sprintf("%s-%d", url.PathEscape(topic), partition)
 }
 
 // link makes the links. The folder gets its name when all are there.

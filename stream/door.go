@@ -36,9 +36,10 @@ func newDoor(s *Stream, shardBy []string) *Door {
 }
 
 // Run writes what Append brings until ctx is done; then it takes nothing new, writes what it has
-// accepted, and returns nil.
+// accepted, and returns nil. Every hour it lets go of the versions that nobody needs any more.
 func (d *Door) Run(ctx context.Context) error {
 	var g errgroup.Group
+	g.Go(func() error { d.s.retireOften(ctx); return nil })
 	for _, l := range d.lanes {
 		g.Go(func() error { l.run(ctx); return nil })
 	}

@@ -12,19 +12,29 @@ import (
 // that is gone, is skipped: the engine has skipped it, too.
 func (s *Stream) Events(ctx context.Context, shard int, from int64, yield func(itsm.Record) error) error {
 	return s.scanFrom(ctx, topicEvents, shard, from, func(e entry) error {
-		if len(e.key) > 0 && e.key[0] == '_' {
-			return nil
-		}
-		at, in, err := decodeRecord(e.value)
-		if err == nil && in.Adopt != nil {
-			err = s.resolve(ctx, in.Adopt)
-		}
-		if errors.Is(err, errUndecodable) || errors.Is(err, itsm.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		r, reason, err := s.record(ctx, e)
+		if err != nil || reason != nil || r == nil {
 			return err
 		}
-		return yield(itsm.Record{Offset: e.offset, Time: at, Input: in})
+		return yield(*r)
 	})
+}
+
+// record decodes an entry of events. There is no record when the entry is bookkeeping, or when
+// it is useless for the reason returned.
+func (s *Stream) record(ctx context.Context, e entry) (r *itsm.Record, reason, err error) {
+	if len(e.key) > 0 && e.key[0] == '_' {
+		return nil, nil, nil
+	}
+	at, in, err := decodeRecord(e.value)
+	if err == nil && in.Adopt != nil {
+		err = s.resolve(ctx, in.Adopt)
+	}
+	switch {
+	case err == nil:
+		return &itsm.Record{Offset: e.offset, Time: at, Input: in}, nil, nil
+	case errors.Is(err, errUndecodable) || errors.Is(err, itsm.ErrNotFound):
+		return nil, err, nil
+	}
+	return nil, nil, err
 }

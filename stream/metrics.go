@@ -20,6 +20,7 @@ type metrics struct {
 	readErrors    prometheus.Counter
 	heldBack      prometheus.Counter
 	deadLetters   prometheus.Counter
+	lost          prometheus.Counter
 	checkpoint    prometheus.Histogram
 	lag           *prometheus.GaugeVec // by shard
 	retired       prometheus.Counter
@@ -55,6 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		readErrors:  counter("signalbox_stream_read_errors_total", "Reads that were tried again."),
 		heldBack:    counter("signalbox_stream_records_held_back_total", "Records stamped too far ahead of the clock."),
 		deadLetters: counter("signalbox_stream_dead_letters_total", "Records that could not be decoded."),
+		lost:        counter("signalbox_stream_records_lost_total", "Records that left the log before they were applied."),
 		checkpoint: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_stream_checkpoint_bytes", Help: "Size of checkpoints.", Buckets: prometheus.ExponentialBuckets(256, 4, 10),
 		}),

@@ -30,9 +30,11 @@ type Shard struct {
 	in   *fetcher
 	give *patience
 
-	ready []itsm.Record // decoded, not yet returned
-	held  bool          // the first of ready was held back and counted
-	out   outputs
+	ready    []itsm.Record // decoded, not yet returned
+	held     bool          // the first of ready was held back and counted
+	returned int64         // the offset behind the last record that Read returned
+	saved    itsm.Position // of the last checkpoint
+	out      outputs
 }
 
 // Shard returns the durable side of shard n, 0 … Shards-1.
@@ -94,6 +96,7 @@ func (sh *Shard) Recover(ctx context.Context, load func(itsm.Entity) error) (its
 	}
 	sh.s.versions.used(sh.n, pos)
 	sh.in = sh.s.fetcher(topicEvents, sh.n, pos.Offset)
+	sh.saved, sh.returned = pos, pos.Offset
 	sh.log.InfoContext(ctx, "shard taken over", "epoch", sh.prod.epoch, "offset", pos.Offset, "entities", len(entities))
 	return pos, nil
 }
@@ -172,45 +175,69 @@ func (sh *Shard) fill(ctx context.Context, wait time.Duration) error {
 	case errors.Is(err, errWaited):
 		return nil
 	case errors.Is(err, errTrimmed):
-		return fmt.Errorf("shard %d: records from %d to %d are gone: %w", sh.n, sh.in.offset, sh.in.start-1, err)
+		// Nothing brings them back, and to stop here would help nobody.
+		sh.s.met.lost.Add(float64(sh.in.start - sh.in.offset))
+		sh.log.ErrorContext(ctx, "records have left the log before they were applied; kafka.events_retention and events_max_bytes set how long they stay",
+			"from", sh.in.offset, "to", sh.in.start-1)
+		sh.in.offset = sh.in.start
+		return nil
 	case err != nil:
 		sh.s.met.readErrors.Inc()
 		return sh.give.retry(ctx, err)
 	}
 	sh.give.reset()
-	err = c.each(func(e entry) error {
-		r, ok, err := sh.decode(ctx, e)
-		if ok {
-			sh.ready = append(sh.ready, r)
-		}
-		return err
-	})
+	err = c.each(func(e entry) error { return sh.decode(ctx, e) })
 	if err != nil {
 		return fmt.Errorf("read shard %d: %w", sh.n, err)
 	}
 	sh.s.met.lag.WithLabelValues(strconv.Itoa(sh.n)).Set(float64(sh.in.end - sh.in.offset))
-	return nil
+	return sh.advance(ctx)
 }
 
-// decode turns a record of events into the engine's. What cannot be decoded goes to the dead
-// letters.
-func (sh *Shard) decode(ctx context.Context, e entry) (r itsm.Record, ok bool, err error) {
-	if len(e.key) > 0 && e.key[0] == '_' {
-		return r, false, nil
+// advance moves the stored position behind records that no engine gets to see, once everything
+// before them is in a checkpoint. Otherwise the position of an idle shard would stay until
+// retention has passed it, and the next start would take bookkeeping for lost records.
+func (sh *Shard) advance(ctx context.Context) error {
+	if len(sh.ready) > 0 || sh.saved.Offset != sh.returned || sh.in.offset <= sh.returned {
+		return nil
 	}
-	r.Offset = e.offset
-	r.Time, r.Input, err = decodeRecord(e.value)
-	if err == nil && r.Input.Adopt != nil {
-		err = sh.s.resolve(ctx, r.Input.Adopt)
+	at := sh.saved
+	at.Offset = sh.in.offset
+	sh.returned = at.Offset
+	return sh.checkpoint(ctx, nil, at)
+}
+
+// End returns the position of the shard's engine once it has applied everything that is in the
+// log now. It is called after Recover, before Read.
+func (sh *Shard) End(ctx context.Context) (int64, error) {
+	end := sh.returned
+	err := sh.s.scanFrom(ctx, topicEvents, sh.n, end, func(e entry) error {
+		r, _, err := sh.s.record(ctx, e)
+		if r != nil {
+			end = r.Offset + 1
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find the end of shard %d: %w", sh.n, err)
 	}
+	return end, nil
+}
+
+// decode turns an entry of events into the engine's record. What cannot be decoded goes to the
+// dead letters.
+func (sh *Shard) decode(ctx context.Context, e entry) error {
+	r, reason, err := sh.s.record(ctx, e)
 	switch {
-	case err == nil:
+	case err != nil:
+		return err
+	case reason != nil:
+		return sh.bury(ctx, e, reason)
+	case r != nil:
 		sh.s.met.read.Inc()
-		return r, true, nil
-	case errors.Is(err, errUndecodable) || errors.Is(err, itsm.ErrNotFound):
-		return r, false, sh.bury(ctx, e, err)
+		sh.ready = append(sh.ready, *r)
 	}
-	return r, false, err
+	return nil
 }
 
 // resolve fills in the bytes of adopted versions.
@@ -281,6 +308,7 @@ func (sh *Shard) due(ctx context.Context, deadline time.Time) ([]itsm.Record, er
 		return nil, nil
 	}
 	rs := sh.ready[:n:n]
+	sh.returned = rs[n-1].Offset + 1
 	if sh.ready, sh.held = sh.ready[n:], false; len(sh.ready) == 0 {
 		sh.ready = nil
 	}
@@ -304,6 +332,18 @@ const squeezeFrom = 16 << 20
 // Checkpoint writes entities and position as exactly one batch: recovery sees all of it or
 // nothing. Call it only after Write has returned for everything before the position.
 func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm.Position) error {
+	if err := sh.checkpoint(ctx, entities, at); err != nil {
+		return err
+	}
+	if sh.s.versions.used(sh.n, at) {
+		if err := sh.s.Retire(ctx, time.Now()); err != nil {
+			sh.log.WarnContext(ctx, "old versions stay for now", "err", err)
+		}
+	}
+	return nil
+}
+
+func (sh *Shard) checkpoint(ctx context.Context, entities []itsm.Entity, at itsm.Position) error {
 	var b batch
 	for i := range entities {
 		b.add([]byte(entities[i].Key), entities[i].Value)
@@ -327,11 +367,7 @@ func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 	if err := sh.prod.write(ctx, place{topicState, sh.n}, &b); err != nil {
 		return fmt.Errorf("checkpoint of shard %d: %w", sh.n, err)
 	}
-	if sh.s.versions.used(sh.n, at) {
-		if err := sh.s.Retire(ctx, time.Now()); err != nil {
-			sh.log.WarnContext(ctx, "old versions stay for now", "err", err)
-		}
-	}
+	sh.saved = at
 	return nil
 }
 
@@ -341,20 +377,4 @@ func (sh *Shard) Close() error {
 		sh.in.close()
 	}
 	return nil
-}
-
-// End returns the offset behind the last record of the shard's log as it is now.
-func (sh *Shard) End(ctx context.Context) (int64, error) {
-	topic := sh.s.cfg.topicName(topicEvents)
-	at := partition(topicEvents, sh.n)
-	give := newPatience(sh.s.cfg.ProduceTimeout)
-	for {
-		end, err := sh.s.lastOffset(ctx, topic, at)
-		if err == nil {
-			return end, nil
-		}
-		if err = give.retry(ctx, err); err != nil {
-			return 0, fmt.Errorf("find the end of %s/%d: %w", topic, at, err)
-		}
-	}
 }

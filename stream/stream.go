@@ -278,19 +278,3 @@ func ours(key []byte) bool {
 	k := string(key)
 	return strings.HasPrefix(k, ownerPrefix) || strings.HasPrefix(k, fencePrefix) || k == keepKey
 }
-
-// lastOffset returns the offset behind the last record of a partition.
-func (s *Stream) lastOffset(ctx context.Context, topic string, partition int) (int64, error) {
-	res, err := s.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{topic: {kafka.LastOffsetOf(partition)}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, p := range res.Topics[topic] {
-		if p.Partition == partition {
-			return p.LastOffset, p.Error
-		}
-	}
-	return 0, kafka.UnknownTopicOrPartition
-}

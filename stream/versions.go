@@ -36,6 +36,9 @@ type versions struct {
 
 	mu    sync.Mutex
 	inUse map[int][2]string // by shard: the estate and the rules of its last checkpoint
+
+	// writing keeps Retire from deleting what is just being stored again.
+	writing sync.Mutex
 }
 
 func newVersions(s *Stream) *versions { return &versions{s: s, inUse: map[int][2]string{}} }
@@ -49,6 +52,8 @@ func VersionID(data []byte) string {
 // PutVersion stores a large input and returns its id. It returns when Kafka has the whole. Doing
 // it again changes nothing.
 func (s *Stream) PutVersion(ctx context.Context, data []byte) (string, error) {
+	s.versions.writing.Lock()
+	defer s.versions.writing.Unlock()
 	id := VersionID(data)
 	now := time.Now()
 	m := manifest{Size: len(data), At: now.UTC()}
@@ -174,6 +179,23 @@ func (v *versions) needed() (map[string]bool, bool) {
 	return ids, len(v.inUse) == v.s.cfg.Shards
 }
 
+const retirePause = time.Hour
+
+func (s *Stream) retireOften(ctx context.Context) {
+	t := time.NewTicker(retirePause)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			if err := s.Retire(ctx, now); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "old versions stay for now", "err", err)
+			}
+		}
+	}
+}
+
 // Retire deletes the versions that nobody needs any more: no shard's checkpoint has them in
 // force, and they are so old that the records which adopted them have left `events`, so that an
 // export can still tell what was adopted. It does nothing before every shard has checkpointed.
@@ -182,6 +204,8 @@ func (s *Stream) Retire(ctx context.Context, now time.Time) error {
 	if !complete {
 		return nil
 	}
+	s.versions.writing.Lock()
+	defer s.versions.writing.Unlock()
 	stored := map[string]manifest{}
 	err := s.scan(ctx, itsm.TopicCMDB, 0, func(e entry) error {
 		id, ok := strings.CutPrefix(string(e.key), versionPrefix)
