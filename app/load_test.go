@@ -24,7 +24,7 @@ import (
 	"signalbox/itsm"
 )
 
-var load = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase") //nolint:gochecknoglobals // a test flag.
+var loadTest = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase") //nolint:gochecknoglobals // a test flag.
 
 // loaded is the program as a process of its own under load.
 type loaded struct {
@@ -37,7 +37,7 @@ type loaded struct {
 
 func startLoaded(t *testing.T) *loaded {
 	t.Helper()
-	if *load == 0 {
+	if *loadTest == 0 {
 		t.Skip("figures are taken by make bench (-load 60s)")
 	}
 	l := &loaded{t: t, dir: t.TempDir(), addr: freeAddr(t)}
@@ -202,7 +202,7 @@ func TestLoad_ingest(t *testing.T) {
 	lag := l.drain(accepted)
 	t.Logf("first wave: %d new alerts in %.2f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
 		accepted, took.Seconds(), float64(accepted)/took.Seconds(), lag.Seconds(), l.peakMemory())
-	again, took := l.post(wave, *load)
+	again, took := l.post(wave, *loadTest)
 	lag = l.drain(accepted + again)
 	t.Logf("steady: %d alerts in %.1f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
 		again, took.Seconds(), float64(again)/took.Seconds(), lag.Seconds(), l.peakMemory())

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/cmdb"
 	"signalbox/itsm"
 	"signalbox/ui/query"
 )
@@ -21,10 +22,13 @@ type estate struct {
 	relations []*itsm.Relation
 	touching  map[string][]*itsm.Relation // by item, from or to it
 	known     map[string]bool             // keys of relations
+	parts     cmdb.Parts                  // the declared estate by origin
+	declared  *cmdb.Estate                // all of it
+	graph     *cmdb.Graph
 }
 
 func emptyEstate() *estate {
-	return &estate{items: map[string]*itsm.Item{}, touching: map[string][]*itsm.Relation{}, known: map[string]bool{}}
+	return &estate{items: map[string]*itsm.Item{}, touching: map[string][]*itsm.Relation{}, known: map[string]bool{}, parts: cmdb.Parts{}, declared: &cmdb.Estate{}}
 }
 
 func (e *estate) addItem(it itsm.Item) {
@@ -46,10 +50,6 @@ func (e *estate) addRelation(r itsm.Relation) {
 		e.touching[r.To] = append(e.touching[r.To], &r)
 	}
 }
-
-// adoptEstate brings the estate up to date after a batch: a newly adopted version is read and
-// checked outside the lock, then takes the place of the old one.
-func (u *UI) adoptEstate() {}
 
 func (u *UI) estateStatus() estateStatus {
 	u.views.mu.RLock()
