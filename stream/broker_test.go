@@ -25,8 +25,13 @@ func startBroker(t testing.TB, dir string) *Broker {
 
 func openStream(t testing.TB, addr string) (*Stream, func()) {
 	t.Helper()
+	return openConfigured(t, addr, DefaultConfig())
+}
+
+func openConfigured(t testing.TB, addr string, cfg Config) (*Stream, func()) {
+	t.Helper()
 	s, err := Open(t.Context(), Options{
-		Config: DefaultConfig(), Brokers: []string{addr}, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		Config: cfg, Brokers: []string{addr}, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +80,7 @@ func TestBrokerKeepsItsLog(t *testing.T) {
 	}
 
 	b = startBroker(t, dir)
-	defer b.Close() //nolint:errcheck // the test is over
+	defer closeBroker(t, b)
 	s, stop = openStream(t, b.Addr())
 	defer stop()
 	if s.Epoch() != epoch {
@@ -120,7 +125,7 @@ func TestBrokerKeepsItsLog(t *testing.T) {
 func TestBrokerOwnsItsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	b := startBroker(t, dir)
-	defer b.Close() //nolint:errcheck // the test is over
+	defer closeBroker(t, b)
 	_, err := StartBroker(BrokerOptions{DataDir: dir, Config: DefaultConfig(), Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second broker: %v", err)

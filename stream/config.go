@@ -60,7 +60,7 @@ func (c *Config) Validate() error {
 	fault(c.Shards < 1 || c.Shards > 1000, "shards", "must be 1 to 1000, got %d", c.Shards)
 	fault(c.Replication == 0 || c.Replication < -1, "replication", "must be -1 or positive, got %d", c.Replication)
 	fault(c.EventsRetention < time.Hour, "events_retention", "must be at least 1h, got %s", c.EventsRetention)
-	fault(c.EventsMaxBytes < 0, "events_max_bytes", "must not be negative, got %d", c.EventsMaxBytes)
+	fault(c.EventsMaxBytes != 0 && c.EventsMaxBytes < 1<<20, "events_max_bytes", "must be 0 (no bound) or at least 1048576, got %d", c.EventsMaxBytes)
 	fault(c.Linger < 0 || c.Linger > time.Second, "linger", "must be 0 to 1s, got %s", c.Linger)
 	fault(c.QueueBytes < maxPart, "queue_bytes", "must be at least %d, got %d", maxPart, c.QueueBytes)
 	fault(c.QueueEntries < 1, "queue_entries", "must be positive, got %d", c.QueueEntries)

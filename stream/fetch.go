@@ -37,6 +37,7 @@ type fetcher struct {
 	partition int
 
 	offset int64 // the next to fetch
+	hurry  bool  // an answer without records is wanted at once
 	end    int64 // the high watermark as last heard, -1 before
 	start  int64 // the earliest offset as last heard
 
@@ -133,7 +134,8 @@ func (f *fetcher) exchange(ctx context.Context, wait time.Duration) ([]byte, err
 	if err := f.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = f.conn.SetReadDeadline(time.Unix(1, 0)) })
+	conn := f.conn // the function may still run after close
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	err := f.receive()
 	if !stop() && ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -151,11 +153,15 @@ func (f *fetcher) exchange(ctx context.Context, wait time.Duration) ([]byte, err
 func (f *fetcher) send() error {
 	f.corr++
 	f.got = 0
+	maxWait := int32(fetchMaxWait.Milliseconds())
+	if f.hurry {
+		maxWait = 0
+	}
 	if err := f.conn.SetWriteDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return err
 	}
 	err := protocol.WriteRequest(f.conn, fetchVersion, f.corr, clientID, &fetchapi.Request{
-		ReplicaID: -1, MaxWaitTime: int32(fetchMaxWait.Milliseconds()), MinBytes: 1, MaxBytes: fetchMaxBytes,
+		ReplicaID: -1, MaxWaitTime: maxWait, MinBytes: 1, MaxBytes: fetchMaxBytes,
 		SessionID: 0, SessionEpoch: -1,
 		Topics: []fetchapi.RequestTopic{{Topic: f.topic, Partitions: []fetchapi.RequestPartition{{
 			Partition: int32(f.partition), CurrentLeaderEpoch: -1, FetchOffset: f.offset,

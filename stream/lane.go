@@ -48,6 +48,7 @@ func (l *lane) put(ps []*part) bool {
 	l.bytes += size
 	l.mu.Unlock()
 	l.s.met.queueBytes.Add(float64(size))
+	l.s.met.queueEntries.Add(float64(len(ps)))
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -65,7 +66,8 @@ func (l *lane) withdraw(p *part) {
 	}
 	l.mu.Unlock()
 	if i >= 0 {
-		l.s.met.queueBytes.Add(-float64(len(p.body)))
+		l.s.met.queueBytes.Sub(float64(len(p.body)))
+		l.s.met.queueEntries.Dec()
 	}
 }
 
@@ -188,7 +190,8 @@ func (l *lane) write(ctx context.Context, ps []*part) {
 		size += len(p.body)
 		p.w.settle(err)
 	}
-	l.s.met.queueBytes.Add(-float64(size))
+	l.s.met.queueBytes.Sub(float64(size))
+	l.s.met.queueEntries.Sub(float64(len(ps)))
 }
 
 // shardKey is the key of a shard's records.

@@ -12,6 +12,7 @@ type metrics struct {
 	bytesOut      prometheus.Counter
 	dropped       *prometheus.CounterVec // by reason
 	queueBytes    prometheus.Gauge
+	queueEntries  prometheus.Gauge
 	appendSeconds prometheus.Histogram
 	writeSeconds  *prometheus.HistogramVec // by topic
 	written       *prometheus.CounterVec   // by topic
@@ -41,6 +42,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 		queueBytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "signalbox_stream_queue_bytes", Help: "Bytes that wait at the door.",
+		}),
+		queueEntries: f.NewGauge(prometheus.GaugeOpts{
+			Name: "signalbox_stream_queue_entries", Help: "Parts of requests that wait at the door.",
 		}),
 		appendSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_stream_append_duration_seconds", Help: "Time from Append to the acknowledgement.", Buckets: fast,

@@ -37,6 +37,8 @@ type Options struct {
 	Logger     *slog.Logger
 	// ShardBy are the labels that choose the shard of an alert (correlate.shard_by).
 	ShardBy []string
+	// Dial connects to a broker; nil: TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Stream is the connection to one set of topics.
@@ -44,6 +46,7 @@ type Stream struct {
 	cfg       Config
 	log       *slog.Logger
 	met       *metrics
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 	transport *kafka.Transport
 	client    *kafka.Client
 	epoch     string
@@ -69,17 +72,24 @@ func Open(ctx context.Context, opts Options) (*Stream, error) {
 	if err := opts.Config.Validate(); err != nil {
 		return nil, err
 	}
+	dial := opts.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: requestTimeout}).DialContext
+	}
 	// Kafka's client library logs nothing; the context of its background work ends with Close.
-	transport := &kafka.Transport{ClientID: clientID, DialTimeout: requestTimeout, IdleTimeout: time.Minute}
+	transport := &kafka.Transport{ClientID: clientID, Dial: dial, DialTimeout: requestTimeout, IdleTimeout: time.Minute}
 	s := &Stream{
 		cfg: opts.Config, log: opts.Logger.With("component", "stream"), met: newMetrics(opts.Registerer),
-		transport: transport,
-		client:    &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: requestTimeout, Transport: transport},
+		dial: dial, transport: transport,
+		client: &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: requestTimeout, Transport: transport},
 	}
 	s.versions = newVersions(s)
 	s.door = newDoor(s, opts.ShardBy)
 	err := s.createTopics(ctx)
 	if err == nil {
+		if err := s.setRetention(ctx); err != nil { // e.g. we may not; the topic works all the same
+			s.log.WarnContext(ctx, "the retention of events is not as configured", "err", err)
+		}
 		err = s.ensureEpoch(ctx)
 	}
 	if err != nil {
@@ -113,8 +123,7 @@ func (s *Stream) dialLeader(topic string, partition int) func(context.Context) (
 		for _, t := range meta.Topics {
 			for _, p := range t.Partitions {
 				if t.Name == topic && p.ID == partition && p.Leader.Host != "" {
-					d := net.Dialer{Timeout: requestTimeout}
-					return d.DialContext(ctx, "tcp", net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)))
+					return s.dial(ctx, "tcp", net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)))
 				}
 			}
 		}
@@ -137,6 +146,7 @@ func (s *Stream) scan(ctx context.Context, t itsm.Topic, partition int, yield fu
 
 func (s *Stream) scanFrom(ctx context.Context, t itsm.Topic, partition int, from int64, yield func(entry) error) error {
 	f := s.fetcher(t, partition, from)
+	f.hurry = true
 	defer f.close()
 	end := int64(-1)
 	give := newPatience(s.cfg.ProduceTimeout)

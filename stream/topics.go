@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,6 +122,52 @@ func (s *Stream) createTopics(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// setRetention brings what was configured about events to a topic that exists already.
+func (s *Stream) setRetention(ctx context.Context) error {
+	want := map[string]string{"retention.bytes": "-1"}
+	topic := s.cfg.topics()[topicEvents]
+	for _, e := range topic.ConfigEntries {
+		if strings.HasPrefix(e.ConfigName, "retention.") {
+			want[e.ConfigName] = e.ConfigValue
+		}
+	}
+	about := kafka.DescribeConfigRequestResource{
+		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic.Topic, ConfigNames: slices.Sorted(maps.Keys(want)),
+	}
+	res, err := s.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{about}})
+	if err != nil {
+		return err
+	}
+	change := kafka.IncrementalAlterConfigsRequestResource{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic.Topic}
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			return r.Error
+		}
+		for _, e := range r.ConfigEntries {
+			if v, ok := want[e.ConfigName]; ok && v != e.ConfigValue {
+				change.Configs = append(change.Configs, kafka.IncrementalAlterConfigsRequestConfig{
+					Name: e.ConfigName, Value: v, ConfigOperation: kafka.ConfigOperationSet,
+				})
+			}
+		}
+	}
+	if len(change.Configs) == 0 {
+		return nil
+	}
+	done, err := s.client.IncrementalAlterConfigs(ctx, &kafka.IncrementalAlterConfigsRequest{
+		Resources: []kafka.IncrementalAlterConfigsRequestResource{change},
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range done.Resources {
+		if r.Error != nil {
+			return r.Error
+		}
+	}
+	return nil
 }
 
 // ensureEpoch makes sure that the incidents topic begins with a record that identifies it: a
