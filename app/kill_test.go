@@ -176,6 +176,7 @@ func (h *killHarness) sendAlerts(ctx context.Context, worker int) {
 			}
 			pause(ctx, 10*time.Millisecond)
 		}
+		pause(ctx, 15*time.Millisecond)
 		before = nil
 		for _, a := range batch[max(0, len(batch)-20):][:5] { // a quarter is resolved with the next batch
 			resolved := maps.Clone(a)

@@ -272,7 +272,7 @@ func (x *Index) choose(o *Observation, now time.Time) choice {
 	if o.Node == None {
 		return choice{node: None}
 	}
-	top := best(o)
+	top := best(o.causes)
 	score := func(r *reach) int64 {
 		b := x.gather(r.node, now)
 		s := conf(b.strength) * int64(r.weight) / max(1, top)

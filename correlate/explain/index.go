@@ -53,13 +53,71 @@ type classCount struct {
 
 // body is what a hypothesis holds, as the index sees it.
 type body struct {
-	items   map[cmdb.Node][]*Observation
+	items   map[cmdb.Node]*itemIn
 	entries map[cmdb.Node]*entry
 	total   int64    // sum over items of their best weight
 	top     []*entry // the entries that explain most, unordered
 	onset   time.Time
 	cause   cmdb.Node // under which it stands in Index.causes
 	filed   bool
+}
+
+// itemIn is what an item reports within a hypothesis. Thousands of observations of one item have few
+// different ways to their causes; those are what counts.
+type itemIn struct {
+	observations []*Observation
+	onset        time.Time // the earliest
+	ways         []way
+	types        []typeCount
+}
+
+// way is a list of causes that some observations of an item share.
+type way struct {
+	causes []reach
+	count  int
+}
+
+type typeCount struct {
+	name  string
+	count int
+}
+
+func (in *itemIn) add(o *Observation) {
+	in.observations = append(in.observations, o)
+	if in.onset.IsZero() || o.Onset.Before(in.onset) {
+		in.onset = o.Onset
+	}
+	if i := slices.IndexFunc(in.ways, func(w way) bool { return slices.Equal(w.causes, o.causes) }); i >= 0 {
+		in.ways[i].count++
+		o.causes = in.ways[i].causes // one list for all
+	} else {
+		in.ways = append(in.ways, way{o.causes, 1})
+	}
+	if i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type }); i >= 0 {
+		in.types[i].count++
+	} else {
+		in.types = append(in.types, typeCount{o.Type, 1})
+	}
+}
+
+func (in *itemIn) remove(o *Observation) {
+	in.observations = slices.DeleteFunc(in.observations, func(p *Observation) bool { return p == o })
+	if i := slices.IndexFunc(in.ways, func(w way) bool { return slices.Equal(w.causes, o.causes) }); i >= 0 {
+		if in.ways[i].count--; in.ways[i].count == 0 {
+			in.ways = slices.Delete(in.ways, i, i+1)
+		}
+	}
+	if i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type }); i >= 0 {
+		if in.types[i].count--; in.types[i].count == 0 {
+			in.types = slices.Delete(in.types, i, i+1)
+		}
+	}
+	in.onset = time.Time{}
+	for _, p := range in.observations {
+		if in.onset.IsZero() || p.Onset.Before(in.onset) {
+			in.onset = p.Onset
+		}
+	}
 }
 
 // entry is what one possible cause explains of one hypothesis.
@@ -145,13 +203,18 @@ func (x *Index) Attach(o *Observation, h *Hypothesis) {
 	}
 	b := &h.body
 	if b.items == nil {
-		b.items, b.entries = map[cmdb.Node][]*Observation{}, map[cmdb.Node]*entry{}
+		b.items, b.entries = map[cmdb.Node]*itemIn{}, map[cmdb.Node]*entry{}
 	}
 	if b.onset.IsZero() || o.Onset.Before(b.onset) {
 		b.onset = o.Onset
 	}
-	x.credit(o, h, b.items[o.Node], 1)
-	b.items[o.Node] = append(b.items[o.Node], o)
+	in := b.items[o.Node]
+	if in == nil {
+		in = &itemIn{}
+		b.items[o.Node] = in
+	}
+	x.credit(o, h, in.ways, 1)
+	in.add(o)
 	x.file(h)
 }
 
@@ -162,21 +225,18 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 		return
 	}
 	b := &h.body
-	rest := b.items[o.Node]
-	rest = slices.DeleteFunc(rest, func(p *Observation) bool { return p == o })
-	if b.items[o.Node] = rest; len(rest) == 0 {
+	in := b.items[o.Node]
+	if in.remove(o); len(in.observations) == 0 {
 		delete(b.items, o.Node)
 	}
-	x.credit(o, h, rest, -1)
+	x.credit(o, h, in.ways, -1)
 	if h == x.pending {
 		return
 	}
 	b.onset = time.Time{}
-	for _, list := range b.items {
-		for _, p := range list {
-			if b.onset.IsZero() || p.Onset.Before(b.onset) {
-				b.onset = p.Onset
-			}
+	for _, in := range b.items {
+		if b.onset.IsZero() || in.onset.Before(b.onset) {
+			b.onset = in.onset
 		}
 	}
 	b.top = b.top[:0]
@@ -187,13 +247,25 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 
 // credit adds (sign 1) or takes back (-1) what o brings to the entries of its possible causes
 // beside the other observations of its item: an item counts once, with its greatest weight.
-func (x *Index) credit(o *Observation, h *Hypothesis, others []*Observation, sign int64) {
+func (x *Index) credit(o *Observation, h *Hypothesis, others []way, sign int64) {
+	for i := range others {
+		if slices.Equal(others[i].causes, o.causes) {
+			return
+		}
+	}
 	b := &h.body
-	b.total += sign * gain(best(o), others, best)
+	have := int64(0)
+	for i := range others {
+		have = max(have, best(others[i].causes))
+	}
+	b.total += sign * max(0, best(o.causes)-have)
 	for i := range o.causes {
 		r := &o.causes[i]
-		delta := gain(int64(r.weight), others, func(p *Observation) int64 { return p.weightOf(r.node) })
-		fresh := !slices.ContainsFunc(others, func(p *Observation) bool { return p.weightOf(r.node) > 0 })
+		have := int64(0)
+		for j := range others {
+			have = max(have, weightOf(others[j].causes, r.node))
+		}
+		delta, fresh := max(0, int64(r.weight)-have), have == 0
 		if delta == 0 && !fresh {
 			continue
 		}
@@ -218,27 +290,18 @@ func (x *Index) credit(o *Observation, h *Hypothesis, others []*Observation, sig
 	}
 }
 
-// gain is how much w exceeds the greatest weight of the others.
-func gain(w int64, others []*Observation, weight func(*Observation) int64) int64 {
-	have := int64(0)
-	for _, p := range others {
-		have = max(have, weight(p))
-	}
-	return max(0, w-have)
-}
-
-func best(o *Observation) int64 {
+func best(causes []reach) int64 {
 	w := int64(0)
-	for i := range o.causes {
-		w = max(w, int64(o.causes[i].weight))
+	for i := range causes {
+		w = max(w, int64(causes[i].weight))
 	}
 	return w
 }
 
-func (o *Observation) weightOf(n cmdb.Node) int64 {
-	for i := range o.causes {
-		if o.causes[i].node == n {
-			return int64(o.causes[i].weight)
+func weightOf(causes []reach, n cmdb.Node) int64 {
+	for i := range causes {
+		if causes[i].node == n {
+			return int64(causes[i].weight)
 		}
 	}
 	return 0
@@ -477,7 +540,9 @@ func (x *Index) Rewire(touched []cmdb.Node) {
 			continue
 		}
 		for _, e := range x.nodes[n] {
-			again = append(again, e.h.body.items[n]...)
+			if in := e.h.body.items[n]; in != nil {
+				again = append(again, in.observations...)
+			}
 		}
 	}
 	slices.SortFunc(again, func(a, b *Observation) int { return cmp.Compare(a.Ordinal, b.Ordinal) })

@@ -102,12 +102,8 @@ func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
 
 // first tells whether the cause itself reported before everything else of the hypothesis.
 func (x *Index) first(h *Hypothesis, e *entry) bool {
-	for _, o := range h.body.items[e.node] {
-		if !o.Onset.After(h.body.onset) {
-			return true
-		}
-	}
-	return false
+	in := h.body.items[e.node]
+	return in != nil && !in.onset.After(h.body.onset)
 }
 
 func (x *Index) cause(now time.Time, h *Hypothesis, r *ranked) itsm.Cause {
@@ -177,9 +173,9 @@ const maxEvidence = 8
 // types lists the alert types of an item in a hypothesis, at most three.
 func (x *Index) types(h *Hypothesis, n cmdb.Node) []string {
 	var out []string
-	for _, o := range h.body.items[n] {
-		if !slices.Contains(out, o.Type) {
-			out = append(out, o.Type)
+	if in := h.body.items[n]; in != nil {
+		for _, t := range in.types {
+			out = append(out, t.name)
 		}
 	}
 	slices.Sort(out)
