@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -28,309 +26,243 @@ type Match struct {
 
 // binder finds the item of a label set: by identifiers first, then by the rules in their order.
 type binder struct {
-	items       []*itsm.Item
+	items       []*itsm.Item // the declared ones
+	names       map[string][]Node
 	identifiers identifiers
 	rules       []rule
+	hiding      []int // the rules that hide labels
 }
 
-// rule is a Rule made ready.
-type rule struct {
-	name     string
-	match    []matcher
-	unless   []matcher
-	ignore   []string
-	item     template
-	derive   func(itsm.Labels) (itsm.Labels, bool) // labels that a preset adds
-	discover *Discover
-	title    template
-	ends     []template
+// lookup finds the node of an id.
+type lookup = func(id string) (Node, bool)
+
+// thing is what a rule takes labels to speak of.
+type thing struct {
+	id    string
+	class string // to discover it with; "" when it must be there
+	name  string
+	label string // the text by which a declared item may know it; "" for what stands behind the class in the id
+	ends  []end
 }
 
-type matcher struct {
-	label string
-	re    *regexp.Regexp
-}
-
-// template is a text with values of labels in it.
-type template []segment
-
-type segment struct{ text, label string }
-
-var templateLabel = regexp.MustCompile(`\{\{\s*\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}`)
-
-func newTemplate(s string) (template, error) {
-	var t template
-	for s != "" {
-		at := templateLabel.FindStringSubmatchIndex(s)
-		if at == nil {
-			break
-		}
-		if at[0] > 0 {
-			t = append(t, segment{text: s[:at[0]]})
-		}
-		t = append(t, segment{label: s[at[2]:at[3]]})
-		s = s[at[1]:]
-	}
-	if s != "" {
-		t = append(t, segment{text: s})
-	}
-	for _, g := range t {
-		if strings.Contains(g.text, "{{") || strings.Contains(g.text, "}}") {
-			return nil, fmt.Errorf("%q: only {{.label}} is understood", g.text)
-		}
-	}
-	return t, nil
-}
-
-// expand returns the text, or the label that is missing.
-func (t template) expand(labels itsm.Labels, ignore []string) (text, missing string) {
-	var b strings.Builder
-	for _, g := range t {
-		if g.label == "" {
-			b.WriteString(g.text)
-			continue
-		}
-		v := labels.Get(g.label)
-		if v == "" || slices.Contains(ignore, g.label) {
-			return "", g.label
-		}
-		b.WriteString(v)
-	}
-	return b.String(), ""
-}
-
-// check reports what is wrong with a rule.
-func (r *Rule) check() error {
-	if r.Preset != "" {
-		if len(r.Match) > 0 || r.Item != "" || r.Discover != nil || len(r.Ignore) > 0 {
-			return errors.New("preset stands alone, without match, ignore, item and discover")
-		}
-		if !slices.Contains(presetNames(), r.Preset) {
-			return fmt.Errorf("unknown preset %q; %v are known", r.Preset, presetNames())
-		}
-		return nil
-	}
-	_, err := r.compile("")
-	return err
-}
-
-func (r *Rule) compile(name string) (rule, error) {
-	out := rule{name: name, ignore: r.Ignore, discover: r.Discover}
-	var errs []error
-	for _, label := range slices.Sorted(maps.Keys(r.Match)) {
-		re, err := regexp.Compile("^(?s:" + r.Match[label] + ")$")
-		if err != nil {
-			errs = append(errs, fmt.Errorf("match.%s: %w", label, err))
-			continue
-		}
-		out.match = append(out.match, matcher{label, re})
-	}
-	var err error
-	if out.item, err = newTemplate(r.Item); err != nil {
-		errs = append(errs, fmt.Errorf("item: %w", err))
-	}
-	if r.Item == "" {
-		errs = append(errs, errors.New("item is missing"))
-	}
-	if d := r.Discover; d != nil {
-		if d.Class == "" {
-			errs = append(errs, errors.New("discover.class is missing"))
-		}
-		if out.title, err = newTemplate(d.Name); err != nil {
-			errs = append(errs, fmt.Errorf("discover.name: %w", err))
-		}
-		for i, rel := range d.Relations {
-			if !slices.Contains(itsm.RelationTypes(), rel.Type) {
-				errs = append(errs, fmt.Errorf("discover.relations[%d]: unknown type %q; %v are known", i, rel.Type, itsm.RelationTypes()))
-			}
-			end, err := newTemplate(rel.To)
-			if err == nil && rel.To == "" {
-				err = errors.New("is missing")
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("discover.relations[%d].to: %w", i, err))
-			}
-			out.ends = append(out.ends, end)
-		}
-	}
-	return out, errors.Join(errs...)
+// end is the other end of a relation of a thing.
+type end struct {
+	kind  itsm.RelationType
+	id    string
+	known bool // only to an item that is there
 }
 
 // newBinder makes the rules ready. The presets kubernetes and node are in force for an estate that
 // says nothing at all.
 func newBinder(items []*itsm.Item, rules []Rule) (*binder, error) {
-	b := &binder{items: items, identifiers: newIdentifiers(items)}
+	b := &binder{items: items, identifiers: newIdentifiers(items), names: map[string][]Node{}}
+	for n, it := range items {
+		if it.Name != "" && it.Name != it.ID {
+			b.names[it.Name] = append(b.names[it.Name], Node(n)) //nolint:gosec // far fewer than 2^31 items
+		}
+	}
 	if len(items) == 0 && len(rules) == 0 {
 		rules = []Rule{{Preset: "kubernetes"}, {Preset: "node"}}
 	}
 	var errs []error
 	for i := range rules {
-		if rules[i].Preset != "" {
-			list, err := preset(rules[i].Preset)
-			errs = append(errs, err)
-			b.rules = append(b.rules, list...)
-			continue
+		for _, p := range rules[i].problems() {
+			errs = append(errs, fmt.Errorf("bindings[%d]: %s", i, p.reason))
 		}
-		r, err := rules[i].compile(fmt.Sprintf("binding %d", i+1))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("bindings[%d]: %w", i, err))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	for i := range rules {
+		r := presets()[rules[i].Preset]
+		if rules[i].Preset == "" {
+			r, _ = rules[i].compile()
+			r.name = fmt.Sprintf("binding %d", i+1)
+		}
+		if len(r.ignore) > 0 {
+			b.hiding = append(b.hiding, len(b.rules))
 		}
 		b.rules = append(b.rules, r)
 	}
-	return b, errors.Join(errs...)
+	return b, nil
 }
 
 // maxTried bounds what is told of an attempt.
 const maxTried = 20
 
-func (b *binder) bind(labels itsm.Labels, lookup func(id string) (Node, bool)) Match {
-	var tried []string
-	ignore := b.ignored(labels)
-	best, tie := b.identifiers.find(labels, ignore)
+func (b *binder) bind(labels itsm.Labels, find lookup) Match {
+	var buf [32]string
+	hidden := b.hidden(labels, buf[:0])
+	best, tie := b.identifiers.find(labels, hidden)
 	if len(tie) > 0 {
-		m := Match{Node: None, How: "identifier " + best.labels.String()}
-		for _, n := range tie {
-			m.Tie = append(m.Tie, b.items[n].ID)
-		}
-		slices.Sort(m.Tie)
-		return m
+		return Match{Node: None, How: best.how, Tie: b.ids(tie)}
 	}
-	if best.node != None {
-		return Match{Node: best.node, ID: b.items[best.node].ID, How: "identifier " + best.labels.String()}
+	if best != nil {
+		return Match{Node: best.node, ID: b.items[best.node].ID, How: best.how}
 	}
 	for i := range b.rules {
 		r := &b.rules[i]
-		if r.item == nil || !r.holds(labels) {
+		if r.fails(labels) != "" {
 			continue
 		}
-		m, reason := b.apply(r, labels, lookup)
-		if m.ID != "" || len(m.Tie) > 0 {
-			return m
-		}
-		if len(tried) < maxTried {
-			tried = append(tried, r.name+": "+reason)
+		if t, reason := r.thing(b, labels, find); reason == "" {
+			if m, reason := b.settle(&t, find); reason == "" {
+				m.How = r.name
+				return m
+			}
 		}
 	}
-	return Match{Node: None, Tried: tried}
+	return Match{Node: None, Tried: b.tried(labels, hidden, find)}
 }
 
-// ignored are the labels that the rules for this label set hide from identifiers.
-func (b *binder) ignored(labels itsm.Labels) []string {
-	var out []string
-	for i := range b.rules {
-		if r := &b.rules[i]; len(r.ignore) > 0 && r.holds(labels) {
+// hidden are the labels that the rules for this label set hide from identifiers.
+func (b *binder) hidden(labels itsm.Labels, out []string) []string {
+	for _, i := range b.hiding {
+		r := &b.rules[i]
+		if r.fails(labels) == "" && matched(r.hides, labels) {
 			out = append(out, r.ignore...)
 		}
 	}
 	return out
 }
 
-func (r *rule) holds(labels itsm.Labels) bool {
-	for _, m := range r.match {
-		if !m.re.MatchString(labels.Get(m.label)) {
-			return false
-		}
+// settle finds the item of a thing, or says what to discover, or why neither is possible.
+func (b *binder) settle(t *thing, find lookup) (Match, string) {
+	id, node, tie := b.declared(t.id, t.label, find)
+	if len(tie) > 0 {
+		return Match{Node: None, Tie: tie}, ""
 	}
-	for _, m := range r.unless {
-		if m.re.MatchString(labels.Get(m.label)) {
-			return false
+	m := Match{Node: node, ID: id}
+	if node == None {
+		if t.class == "" {
+			return m, "no item has the id " + id
 		}
+		m.Items = append(m.Items, itsm.Item{ID: id, Class: t.class, Name: cmp.Or(t.name, afterSlash(id)), Discovered: true})
 	}
-	return true
-}
-
-// apply gives what a rule yields, or why nothing.
-func (b *binder) apply(r *rule, labels itsm.Labels, lookup func(id string) (Node, bool)) (Match, string) {
-	if r.derive != nil {
-		more, ok := r.derive(labels)
-		if !ok {
-			return Match{Node: None}, "the labels do not say which item"
-		}
-		labels = more
-	}
-	id, missing := r.item.expand(labels, r.ignore)
-	if missing != "" {
-		return Match{Node: None}, "label " + missing + " is missing"
-	}
-	m := Match{Node: None, ID: id, How: r.name}
-	known := false
-	if id, tie := b.declared(id, lookup); len(tie) > 0 {
-		return Match{Node: None, How: r.name, Tie: tie}, ""
-	} else if n, ok := lookup(id); ok {
-		m.ID, m.Node, known = id, n, true
-	}
-	if r.discover == nil {
-		if !known {
-			return Match{Node: None}, "no item has the id " + id
-		}
-		return m, ""
-	}
-	if !known {
-		title, _ := r.title.expand(labels, nil)
-		m.Items = append(m.Items, itsm.Item{ID: m.ID, Class: r.discover.Class, Name: cmp.Or(title, afterSlash(m.ID)), Discovered: true})
-	}
-	for i, rel := range r.discover.Relations {
-		end, missing := r.ends[i].expand(labels, r.ignore)
-		if missing != "" {
-			continue
-		}
-		end, tie := b.declared(end, lookup)
-		if len(tie) > 0 || end == m.ID {
-			continue
-		}
-		if _, ok := lookup(end); !ok {
-			class, _, ok := strings.Cut(end, "/")
-			if !ok {
-				continue
-			}
-			m.Items = append(m.Items, itsm.Item{ID: end, Class: class, Name: afterSlash(end), Discovered: true})
-		}
-		m.Relations = append(m.Relations, itsm.Relation{From: m.ID, Type: rel.Type, To: end, Discovered: true})
+	for _, e := range t.ends {
+		b.relate(&m, e, find)
 	}
 	return m, ""
 }
 
-// declared gives the declared item that a discovered id such as node/n1 stands for: the one with
-// that id, with the name behind the slash as its id, or with an identifier {node: n1}. Otherwise
-// it gives the id as it is.
-func (b *binder) declared(id string, lookup func(id string) (Node, bool)) (string, []string) {
-	if n, ok := lookup(id); ok && int(n) < len(b.items) {
-		return id, nil
+// relate adds a relation to what the labels tell of.
+func (b *binder) relate(m *Match, e end, find lookup) {
+	id, node, tie := b.declared(e.id, "", find)
+	if len(tie) > 0 || id == m.ID {
+		return
+	}
+	if node == None {
+		class, name, ok := strings.Cut(id, "/")
+		if !ok || class == "" || name == "" || e.known {
+			return
+		}
+		if !slices.ContainsFunc(m.Items, func(it itsm.Item) bool { return it.ID == id }) {
+			m.Items = append(m.Items, itsm.Item{ID: id, Class: class, Name: name, Discovered: true})
+		}
+	}
+	m.Relations = append(m.Relations, itsm.Relation{From: m.ID, Type: e.kind, To: id, Discovered: true})
+}
+
+// declared gives the item that an id such as node/n1 stands for: the declared one with that id,
+// the one with an identifier {node: n1}, the one with the id n1; then one that was discovered. It
+// gives the id as it is and None when there is none, and the ids of items that are meant equally.
+func (b *binder) declared(id, label string, find lookup) (string, Node, []string) {
+	n, found := find(id)
+	if found && int(n) < len(b.items) {
+		return id, n, nil
 	}
 	class, name, ok := strings.Cut(id, "/")
-	if !ok {
-		return id, nil
-	}
-	labels := itsm.Labels{{Name: class, Value: name}}
-	if class == "host" {
-		labels = itsm.Labels{{Name: "host", Value: name}, {Name: "hostname", Value: name}, {Name: "node", Value: name}, {Name: "nodename", Value: name}}
-	}
-	if namespace, object, ok := strings.Cut(name, "/"); ok {
-		labels = itsm.Labels{{Name: "namespace", Value: namespace}, {Name: class, Value: object}}
-		labels.Sort()
-	}
-	best, tie := b.identifiers.find(labels, nil)
-	if len(tie) > 0 {
-		ids := make([]string, len(tie))
-		for i, n := range tie {
-			ids[i] = b.items[n].ID
+	if ok && class != "" && name != "" {
+		var buf [4]itsm.Label
+		best, tie := b.identifiers.find(labelsOf(class, cmp.Or(label, name), buf[:0]), nil)
+		if len(tie) > 0 {
+			return id, None, b.ids(tie)
 		}
-		slices.Sort(ids)
-		return id, ids
+		if best != nil {
+			return b.items[best.node].ID, best.node, nil
+		}
+		if n, ok := find(name); ok && int(n) < len(b.items) {
+			return name, n, nil
+		}
 	}
-	if best.node != None {
-		return b.items[best.node].ID, nil
+	if found {
+		return id, n, nil
 	}
-	if n, ok := lookup(name); ok && int(n) < len(b.items) {
-		return name, nil
+	return id, None, nil
+}
+
+// labelsOf is how a declared item may know what an id speaks of.
+func labelsOf(class, name string, out itsm.Labels) itsm.Labels {
+	switch namespace, object, ok := strings.Cut(name, "/"); {
+	case class == "endpoint":
+		return append(out, itsm.Label{Name: "instance", Value: name}, itsm.Label{Name: "target", Value: name}, itsm.Label{Name: "url", Value: name})
+	case ok:
+		out = append(out, itsm.Label{Name: class, Value: object}, itsm.Label{Name: "namespace", Value: namespace})
+		out.Sort()
+		return out
+	case class == "host":
+		for _, label := range [...]string{"host", "hostname", "node", "nodename"} {
+			out = append(out, itsm.Label{Name: label, Value: name})
+		}
+		return out
+	case class == "device":
+		return append(out, itsm.Label{Name: "host", Value: name}, itsm.Label{Name: "hostname", Value: name}, itsm.Label{Name: "instance", Value: name})
 	}
-	return id, nil
+	return append(out, itsm.Label{Name: class, Value: name})
+}
+
+// ids are the sorted ids of nodes.
+func (b *binder) ids(nodes []Node) []string {
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = b.items[n].ID
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tried tells step by step why nothing was found.
+func (b *binder) tried(labels itsm.Labels, hidden []string, find lookup) (out []string) {
+	for _, l := range labels {
+		switch _, used := b.identifiers.names[l.Name]; {
+		case !used:
+		case slices.Contains(hidden, l.Name):
+			out = append(out, "identifier "+l.Name+": ignored, it speaks of the exporter")
+		default:
+			out = append(out, "identifier "+l.Name+"="+short(l.Value)+": no item")
+		}
+	}
+	out = out[:min(len(out), maxTried/2)] // leave room for the rules
+	for i := range b.rules {
+		if len(out) == maxTried {
+			break
+		}
+		r := &b.rules[i]
+		reason := r.fails(labels)
+		if reason == "" {
+			var t thing
+			if t, reason = r.thing(b, labels, find); reason == "" {
+				_, reason = b.settle(&t, find)
+			}
+		}
+		out = append(out, r.name+": "+reason)
+	}
+	return out
+}
+
+// maxShort bounds how much of a value is told.
+const maxShort = 60
+
+func short(s string) string {
+	if len(s) <= maxShort {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShort], "") + "…"
 }
 
 func afterSlash(id string) string {
-	_, name, ok := strings.Cut(id, "/")
-	if !ok {
-		return id
+	if _, name, ok := strings.Cut(id, "/"); ok && name != "" {
+		return name
 	}
-	return name
+	return id
 }

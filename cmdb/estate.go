@@ -3,9 +3,11 @@ package cmdb
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"signalbox/itsm"
@@ -18,13 +20,55 @@ type Estate struct {
 	Relations []itsm.Relation `json:"relations,omitempty" yaml:"relations,omitempty"`
 	Bindings  []Rule          `json:"bindings,omitempty" yaml:"bindings,omitempty"`
 
-	places map[string]place // where things stand in their file, by key
+	lines *lines // where things stand in their file; nil for what was not parsed
 }
 
-// place is where something stands.
-type place struct {
-	file string
-	line int
+// lines are where the items and relations of a file stand, by their index.
+type lines struct {
+	file             string
+	items, relations []int32
+}
+
+// MarshalJSON implements json.Marshaler. Which items were discovered is not part of a plain estate file.
+func (e Estate) MarshalJSON() ([]byte, error) {
+	type plain Estate // without this method
+	if slices.ContainsFunc(e.Items, func(it itsm.Item) bool { return it.Discovered }) {
+		e.Items = slices.Clone(e.Items)
+		for i := range e.Items {
+			e.Items[i].Discovered = false
+		}
+	}
+	if slices.ContainsFunc(e.Relations, func(r itsm.Relation) bool { return r.Discovered }) {
+		e.Relations = slices.Clone(e.Relations)
+		for i := range e.Relations {
+			e.Relations[i].Discovered = false
+		}
+	}
+	return json.Marshal(plain(e))
+}
+
+// itemFault and relationFault place a fault; the line is left out when the list was changed since it was read.
+func (e *Estate) itemFault(i int, origin, reason string) Fault {
+	f := Fault{File: origin, Item: e.Items[i].ID, Reason: reason}
+	if e.lines != nil {
+		f.File, f.Line = e.lines.file, lineAt(e.lines.items, i, len(e.Items))
+	}
+	return f
+}
+
+func (e *Estate) relationFault(i int, origin, reason string) Fault {
+	f := Fault{File: origin, Reason: reason}
+	if e.lines != nil {
+		f.File, f.Line = e.lines.file, lineAt(e.lines.relations, i, len(e.Relations))
+	}
+	return f
+}
+
+func lineAt(lines []int32, i, want int) int {
+	if len(lines) != want {
+		return 0
+	}
+	return int(lines[i])
 }
 
 // Rule is one entry of `bindings`: a preset, or a rule of its own.

@@ -2,29 +2,29 @@ package cmdb
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
+	"unicode/utf8"
 
 	"signalbox/itsm"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Fault is one fault of an estate file.
 type Fault struct {
 	File   string
-	Line   int
+	Line   int    // 0 when it is not known
 	Item   string // "" when it is not about one item
 	Reason string
 }
 
-// Error implements error: "plant.yaml:12: item sw-1: duplicate id".
+// Error implements error: "plant.yaml:12: item sw-1: duplicate id, first on line 4".
 func (f Fault) Error() string {
 	var b strings.Builder
 	b.WriteString(f.File)
@@ -45,214 +45,214 @@ const maxFaults = 100
 // faults collects every fault of a file.
 type faults struct {
 	file string
-	list []error
+	list []Fault
 }
 
 func (f *faults) add(line int, item, format string, args ...any) {
 	f.list = append(f.list, Fault{File: f.file, Line: line, Item: item, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (f *faults) err() error { return joined(f.list) }
+// err joins the faults in the order of their lines.
+func (f *faults) err() error {
+	slices.SortStableFunc(f.list, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
+	return joined(f.list)
+}
 
-func joined(list []error) error {
-	if over := len(list) - maxFaults; over > 0 {
-		list = append(slices.Clone(list[:maxFaults]), fmt.Errorf("… and %d more faults", over))
+func joined(list []Fault) error {
+	errs := make([]error, 0, min(len(list), maxFaults+1))
+	for i := range list {
+		if i == maxFaults {
+			errs = append(errs, fmt.Errorf("… and %d more", len(list)-maxFaults))
+			break
+		}
+		errs = append(errs, list[i])
 	}
-	return errors.Join(list...)
+	return errors.Join(errs...)
 }
 
 // Parse reads an estate file, YAML or JSON; name stands in the faults. It reports every fault with
 // its line. Whether the ends of relations exist is for Merge to say: they may be in another file.
 func Parse(name string, data []byte) (*Estate, error) {
 	f := &faults{file: name}
-	if e, ok := parseJSON(data); ok {
-		if e.check(f, nil); len(f.list) == 0 {
-			return e, nil
-		}
-		f.list = nil // the slow way knows the lines
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if at := invalidUTF8(data); at >= 0 {
+		f.add(1+bytes.Count(data[:at], []byte("\n")), "", "not UTF-8")
+		return nil, f.err()
 	}
+	if e, ok := parseJSON(name, data); ok {
+		return e, nil
+	}
+	r := newReader(f)
+	if syntax, err := r.readJSON(data); err != nil {
+		f.list = nil
+		if r = newReader(f); !r.readYAML(data) && syntax != nil {
+			f.list = []Fault{*syntax} // it was meant to be JSON
+		}
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	r.estate.lines = &lines{file: name, items: r.lines["items"], relations: r.lines["relations"]}
+	return r.estate, nil
+}
+
+func invalidUTF8(data []byte) int {
+	if utf8.Valid(data) {
+		return -1
+	}
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// reader takes an estate from the nodes of a file and reports its faults. It takes entry by entry,
+// so that a large file need not be in memory as a tree.
+type reader struct {
+	faults *faults
+	estate *Estate
+	shapes map[string]*shape
+	fields map[string]int     // the line of each field of the file
+	lines  map[string][]int32 // of the entries of each list
+	ids    map[string]int     // the line of each id
+	claims map[string]claim   // by identifier set
+}
+
+// claim is who was the first to have an identifier set.
+type claim struct {
+	id   string
+	line int
+}
+
+func newReader(f *faults) *reader {
+	return &reader{
+		faults: f, estate: &Estate{}, shapes: shapes(), fields: map[string]int{}, lines: map[string][]int32{}, ids: map[string]int{},
+		claims: map[string]claim{},
+	}
+}
+
+// readYAML tells whether the syntax is right.
+func (r *reader) readYAML(data []byte) bool {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return &Estate{}, nil
+		return true
 	case err != nil:
-		f.add(0, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
-		return nil, f.err()
+		line, text := splitLine(strings.TrimPrefix(err.Error(), "yaml: "), 0)
+		r.faults.add(line, "", "%s", text)
+		return false
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		f.add(0, "", "one YAML document is expected")
-		return nil, f.err()
+		r.faults.add(0, "", "one YAML document is expected")
+		return true
 	}
-	e := &Estate{places: map[string]place{}}
-	lines := e.read(f, doc.Content[0])
-	e.check(f, lines)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-// parseJSON reads a large file fast; anything unusual is left to the way that knows the lines.
-func parseJSON(data []byte) (*Estate, bool) {
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return nil, false
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	e := &Estate{}
-	if err := dec.Decode(e); err != nil {
-		return nil, false
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, false
-	}
-	for i := range e.Items {
-		e.Items[i].Discovered = false
-	}
-	return e, true
-}
-
-// lines are where items, relations and bindings stand, by their index.
-type lines struct{ items, relations, bindings []int }
-
-func (l *lines) item(i int) int     { return at(l, func() []int { return l.items }, i) }
-func (l *lines) relation(i int) int { return at(l, func() []int { return l.relations }, i) }
-func (l *lines) binding(i int) int  { return at(l, func() []int { return l.bindings }, i) }
-
-func at(l *lines, list func() []int, i int) int {
-	if l == nil || i >= len(list()) {
-		return 0
-	}
-	return list()[i]
-}
-
-func (e *Estate) read(f *faults, root *yaml.Node) *lines {
-	l := &lines{}
+	root := resolve(doc.Content[0])
 	if root.Kind != yaml.MappingNode {
-		f.add(root.Line, "", "items, relations and bindings are expected")
-		return l
+		r.faults.add(root.Line, "", "items, relations and bindings are expected")
+		return true
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
-		if value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
-		known := slices.Contains([]string{"items", "relations", "bindings"}, key.Value)
+		key, value := root.Content[i], resolve(root.Content[i+1])
 		switch {
-		case !known:
-			f.add(key.Line, "", "unknown field %q; items, relations and bindings are known", key.Value)
-		case value.Tag == "!!null":
+		case !r.field(key.Value, key.Line) || isNull(value):
 		case value.Kind != yaml.SequenceNode:
-			f.add(key.Line, "", "%s: a list is expected", key.Value)
-		case key.Value == "items":
-			e.Items, l.items = readList[itsm.Item](f, value, "items")
-		case key.Value == "relations":
-			e.Relations, l.relations = readList[itsm.Relation](f, value, "relations")
+			r.faults.add(key.Line, "", "%s: a list is expected", key.Value)
 		default:
-			e.Bindings, l.bindings = readList[Rule](f, value, "bindings")
-		}
-	}
-	for i := range e.Items {
-		e.places["item/"+e.Items[i].ID] = place{f.file, l.items[i]}
-	}
-	for i := range e.Relations {
-		e.places[relationKey(&e.Relations[i])] = place{f.file, l.relations[i]}
-	}
-	return l
-}
-
-func readList[T any](f *faults, list *yaml.Node, what string) ([]T, []int) {
-	out := make([]T, 0, len(list.Content))
-	at := make([]int, 0, len(list.Content))
-	for i, n := range list.Content {
-		var v T
-		if err := strict(n, &v); err != nil {
-			id := idOf(n)
-			for _, reason := range reasons(err) {
-				line, text := splitLine(reason, n.Line)
-				if id == "" {
-					text = fmt.Sprintf("%s[%d]: %s", what, i, text)
-				}
-				f.add(line, id, "%s", text)
+			for _, n := range value.Content {
+				r.entry(key.Value, n)
 			}
-			continue
-		}
-		out, at = append(out, v), append(at, n.Line)
-	}
-	return out, at
-}
-
-// strict decodes a node and reports unknown fields with their line.
-func strict(n *yaml.Node, v any) error {
-	if n.Kind == yaml.MappingNode {
-		if err := knownFields(n, fieldsOf(v), ""); err != nil {
-			return err
 		}
 	}
-	return n.Decode(v)
+	return true
 }
 
-// fields names what a mapping may hold; nil below a name means anything.
-type fields map[string]fields
+// field tells whether the file may have a field here.
+func (r *reader) field(name string, line int) bool {
+	first, twice := r.fields[name]
+	switch {
+	case r.shapes[name] == nil:
+		r.faults.add(line, "", "unknown field %q; items, relations and bindings are known", name)
+		return false
+	case twice:
+		r.faults.add(line, "", "field %q stands twice, first on line %d", name, first)
+		return false
+	}
+	r.fields[name] = line
+	return true
+}
 
-func fieldsOf(v any) fields {
-	switch v.(type) {
-	case *itsm.Item:
-		return fields{
-			"id": nil, "class": nil, "name": nil, "criticality": nil, "redundancy": {"min": nil}, "vantage": nil, "attributes": nil, "owner": nil,
-			"identifiers": nil,
-		}
-	case *itsm.Relation:
-		return fields{"from": nil, "type": nil, "to": nil, "attributes": nil, "validFrom": nil, "validTo": nil}
+// entry reads one entry of a list.
+func (r *reader) entry(list string, n *yaml.Node) {
+	at := n.Line
+	n = resolve(n)
+	s := &spot{faults: r.faults, node: n, line: at, name: fmt.Sprintf("%s[%d]: ", list, len(r.lines[list]))}
+	if id := scalarOf(n, "id"); list == "items" && id != "" {
+		s.item, s.name = id, ""
+	}
+	r.lines[list] = append(r.lines[list], int32(at)) //nolint:gosec // files have far fewer than 2^31 lines
+	s.check(n, r.shapes[list], "", 0)
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	switch list {
+	case "items":
+		r.estate.Items = append(r.estate.Items, itsm.Item{})
+		it := &r.estate.Items[len(r.estate.Items)-1]
+		s.decode(it)
+		checkItem(s, it)
+		r.unique(s, it)
+	case "relations":
+		r.estate.Relations = append(r.estate.Relations, itsm.Relation{})
+		rel := &r.estate.Relations[len(r.estate.Relations)-1]
+		s.decode(rel)
+		checkRelation(s, rel)
 	default:
-		return fields{"preset": nil, "match": nil, "ignore": nil, "item": nil, "discover": {
-			"class": nil, "name": nil, "relations": {"type": nil, "to": nil},
-		}}
+		r.estate.Bindings = append(r.estate.Bindings, Rule{})
+		rule := &r.estate.Bindings[len(r.estate.Bindings)-1]
+		s.decode(rule)
+		for _, p := range rule.problems() {
+			s.add(p.field, "%s", p.reason)
+		}
 	}
 }
 
-func knownFields(n *yaml.Node, known fields, path string) error {
-	var errs []error
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		below, ok := known[key.Value]
-		if !ok {
-			errs = append(errs, fmt.Errorf("line %d: unknown field %q", key.Line, path+key.Value))
-			continue
-		}
-		if below == nil {
-			continue
-		}
-		list := []*yaml.Node{value}
-		if value.Kind == yaml.SequenceNode {
-			list = value.Content
-		}
-		for _, m := range list {
-			if m.Kind == yaml.MappingNode {
-				errs = append(errs, knownFields(m, below, path+key.Value+"."))
-			}
+// unique reports an id that an earlier item has, and identifiers that an earlier item claims.
+func (r *reader) unique(s *spot, it *itsm.Item) {
+	if it.ID == "" {
+		return
+	}
+	if first, ok := r.ids[it.ID]; ok {
+		s.add("id", "duplicate id, first on line %d", first)
+	} else {
+		r.ids[it.ID] = s.line
+	}
+	for i, set := range it.Identifiers {
+		key := setKey(set)
+		if first, ok := r.claims[key]; !ok {
+			r.claims[key] = claim{it.ID, s.line}
+		} else if first.id != it.ID {
+			s.add(fmt.Sprintf("identifiers[%d]", i), "identifier %s is claimed by item %s, too, on line %d", itsm.NewLabels(set), first.id, first.line)
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func idOf(n *yaml.Node) string {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "id" {
-			return n.Content[i+1].Value
+// setKey is the same for equal sets of labels only.
+func setKey(set map[string]string) string {
+	if len(set) == 1 {
+		for name, value := range set {
+			return strconv.Quote(name) + strconv.Quote(value)
 		}
 	}
-	return ""
-}
-
-// reasons takes an error apart into single faults.
-func reasons(err error) []string {
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) {
-		return typed.Errors
+	var b []byte
+	for _, l := range itsm.NewLabels(set) {
+		b = strconv.AppendQuote(strconv.AppendQuote(b, l.Name), l.Value)
 	}
-	return strings.Split(err.Error(), "\n")
+	return string(b)
 }
 
 // splitLine takes "line 3: …" apart.
@@ -266,79 +266,4 @@ func splitLine(s string, otherwise int) (int, string) {
 		return n, text
 	}
 	return otherwise, s
-}
-
-// check reports what is wrong within one file.
-func (e *Estate) check(f *faults, l *lines) {
-	first := map[string]int{}
-	for i := range e.Items {
-		it := &e.Items[i]
-		line := l.item(i)
-		if it.ID == "" {
-			f.add(line, "", "items[%d]: id is missing", i)
-			continue
-		}
-		if at, ok := first[it.ID]; ok {
-			f.add(line, it.ID, "duplicate id, first on line %d", at)
-		}
-		first[it.ID] = line
-		checkItem(f, line, it)
-	}
-	for i := range e.Relations {
-		checkRelation(f, l.relation(i), i, &e.Relations[i])
-	}
-	for i := range e.Bindings {
-		if err := e.Bindings[i].check(); err != nil {
-			f.add(l.binding(i), "", "bindings[%d]: %s", i, err)
-		}
-	}
-}
-
-func checkItem(f *faults, line int, it *itsm.Item) {
-	if it.Class == "" {
-		f.add(line, it.ID, "class is missing")
-	}
-	if it.Criticality < 0 || it.Criticality > 5 {
-		f.add(line, it.ID, "criticality: must be 1 (highest) to 5, got %d", it.Criticality)
-	}
-	if it.Redundancy != nil && !validThreshold(it.Redundancy.Min) {
-		f.add(line, it.ID, "redundancy.min: a count such as 2 or a share such as 50%% is expected, got %q", string(it.Redundancy.Min))
-	}
-	for i, set := range it.Identifiers {
-		if len(set) == 0 {
-			f.add(line, it.ID, "identifiers[%d]: at least one label is needed", i)
-		}
-	}
-}
-
-func validThreshold(t itsm.Threshold) bool {
-	share, isShare := strings.CutSuffix(string(t), "%")
-	n, err := strconv.Atoi(share)
-	return err == nil && n >= 0 && (!isShare || n <= 100)
-}
-
-func checkRelation(f *faults, line, i int, r *itsm.Relation) {
-	name := fmt.Sprintf("relation %s %s %s", r.From, r.Type, r.To)
-	switch {
-	case r.From == "" || r.To == "":
-		f.add(line, "", "relations[%d]: from and to are needed", i)
-		return
-	case r.From == r.To:
-		f.add(line, "", "%s: an item has no relation to itself", name)
-	}
-	if !slices.Contains(itsm.RelationTypes(), r.Type) {
-		f.add(line, "", "%s: unknown type; %v are known", name, itsm.RelationTypes())
-	}
-	if !r.ValidTo.IsZero() && !r.ValidFrom.IsZero() && !r.ValidTo.After(r.ValidFrom) {
-		f.add(line, "", "%s: validTo is not after validFrom", name)
-	}
-	if b, ok := r.Attributes["buffer"]; ok && r.Type == itsm.Feeds {
-		if d, err := time.ParseDuration(b); err != nil || d < 0 {
-			f.add(line, "", "%s: buffer: a duration such as 3m is expected, got %q", name, b)
-		}
-	}
-}
-
-func relationKey(r *itsm.Relation) string {
-	return "relation/" + r.From + "\x00" + string(r.Type) + "\x00" + r.To
 }

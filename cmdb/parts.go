@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/itsm"
 )
@@ -18,131 +21,187 @@ type Parts map[string]*Estate
 
 // Encode returns the document of all parts: {"parts":{origin:{…}}}, the same bytes for the same parts.
 func (p Parts) Encode() ([]byte, error) {
-	return json.Marshal(struct {
+	data, err := json.Marshal(struct {
 		Parts map[string]*Estate `json:"parts"`
 	}{p})
+	if err != nil {
+		return nil, fmt.Errorf("encode the parts of the estate: %w", err)
+	}
+	return data, nil
 }
 
-// Decode reads a document of parts, or a plain estate file as one part with the origin "file".
+// Decode reads a document of parts, or a plain estate file as one part with the origin "file". It
+// reports the faults of every part.
 func Decode(data []byte) (Parts, error) {
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
-		var doc struct {
-			Parts map[string]json.RawMessage `json:"parts"`
+	if !isParts(data) {
+		part, err := Parse("estate", data)
+		if err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(data, &doc); err == nil && doc.Parts != nil {
-			parts := Parts{}
-			for _, origin := range slices.Sorted(maps.Keys(doc.Parts)) {
-				part, err := Parse(origin, doc.Parts[origin])
-				if err != nil {
-					return nil, err
-				}
-				parts[origin] = part
-			}
-			return parts, nil
-		}
+		return Parts{"file": part}, nil
 	}
-	part, err := Parse("estate", data)
-	if err != nil {
+	var doc struct {
+		Parts map[string]json.RawMessage `json:"parts"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("decode the parts of the estate: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode the parts of the estate: something follows the document")
+	}
+	parts := Parts{}
+	var errs []error
+	for _, origin := range slices.Sorted(maps.Keys(doc.Parts)) {
+		part, err := &Estate{}, error(nil)
+		if !bytes.Equal(doc.Parts[origin], []byte("null")) {
+			part, err = Parse(origin, doc.Parts[origin])
+		}
+		errs = append(errs, err)
+		parts[origin] = part
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return Parts{"file": part}, nil
+	return parts, nil
+}
+
+// isParts tells whether the first field of a JSON document is "parts".
+func isParts(data []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	first, err := dec.Token()
+	if err != nil || first != json.Delim('{') {
+		return false
+	}
+	key, err := dec.Token()
+	return err == nil && key == "parts"
 }
 
 // rank orders origins by precedence.
 func rank(origin string) int {
 	kind, _, _ := strings.Cut(origin, ":")
-	for i, k := range []string{"operator", "api", "file", "importer"} {
-		if kind == k {
-			return i
-		}
+	kinds := []string{"operator", "api", "file", "importer"}
+	if i := slices.Index(kinds, kind); i >= 0 {
+		return i
 	}
-	return 4
+	return len(kinds)
 }
 
 // origins lists the parts, the one that wins first.
 func (p Parts) origins() []string {
-	out := slices.Collect(maps.Keys(p))
+	out := make([]string, 0, len(p))
+	for origin, part := range p {
+		if part != nil {
+			out = append(out, origin)
+		}
+	}
 	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b)) })
 	return out
 }
 
-// Merge returns the whole estate, in the order of ids. It reports every relation to an unknown item
-// and every identifier that two items claim.
+// relationKey is what makes two relations one.
+type relationKey struct {
+	from, to string
+	kind     itsm.RelationType
+}
+
+// period is a relation with the time that it is valid.
+type period struct {
+	key      relationKey
+	from, to time.Time
+}
+
+// source is the part and the index that something was taken from.
+type source struct {
+	origin string
+	index  int
+}
+
+// merger puts parts together, the one that wins first.
+type merger struct {
+	parts     Parts
+	items     []itsm.Item
+	ids       map[string]int // index in items
+	claims    map[string]int // index in items, by identifier set
+	relations []itsm.Relation
+	first     map[relationKey]int // index in relations; its part is the one that counts
+	periods   map[period]bool     // of relations that stand several times
+	from      []source            // of relations
+	faults    []Fault
+}
+
+// Merge returns the whole estate, sorted by ids. It reports every relation to an unknown item and
+// every identifier that two items claim, each with the place in its file. Of the relations with
+// the same ends and type those of the first part count, all of them: a relation may have had
+// several periods.
 func (p Parts) Merge() (*Estate, error) {
-	out := &Estate{places: map[string]place{}}
-	items, relations := map[string]*itsm.Item{}, map[string]itsm.Relation{}
-	for _, origin := range p.origins() {
-		part := p[origin]
-		for i := range part.Items {
-			it := &part.Items[i]
-			if have := items[it.ID]; have != nil {
-				fill(have, it)
-			} else {
-				whole := cloneItem(it)
-				items[it.ID] = &whole
-			}
-		}
-		for i := range part.Relations {
-			key := relationKey(&part.Relations[i])
-			if _, ok := relations[key]; !ok {
-				relations[key] = part.Relations[i]
-			}
-		}
-		for key, at := range part.places {
-			if _, ok := out.places[key]; !ok {
-				out.places[key] = at
-			}
-		}
-		out.Bindings = append(out.Bindings, part.Bindings...)
+	origins := p.origins()
+	nItems, nRelations := 0, 0
+	for _, origin := range origins {
+		nItems, nRelations = nItems+len(p[origin].Items), nRelations+len(p[origin].Relations)
 	}
-	for _, id := range slices.Sorted(maps.Keys(items)) {
-		out.Items = append(out.Items, *items[id])
+	m := merger{
+		parts: p, items: make([]itsm.Item, 0, nItems), ids: make(map[string]int, nItems), claims: make(map[string]int, nItems),
+		relations: make([]itsm.Relation, 0, nRelations), first: make(map[relationKey]int, nRelations), periods: map[period]bool{},
+		from: make([]source, 0, nRelations),
 	}
-	for _, key := range slices.Sorted(maps.Keys(relations)) {
-		out.Relations = append(out.Relations, relations[key])
+	out := &Estate{}
+	for _, origin := range origins {
+		for i := range p[origin].Items {
+			m.item(origin, i)
+		}
+		for i := range p[origin].Relations {
+			m.relation(origin, i)
+		}
+		out.Bindings = append(out.Bindings, p[origin].Bindings...)
 	}
-	if err := out.whole(items); err != nil {
+	for i := range m.relations {
+		m.ends(i)
+	}
+	if err := joined(m.faults); err != nil {
 		return nil, err
 	}
+	out.Items, out.Relations = m.items, m.relations
+	for i := range out.Items {
+		it := &out.Items[i]
+		it.Name, it.Criticality = cmp.Or(it.Name, it.ID), cmp.Or(it.Criticality, defaultCriticality)
+	}
+	slices.SortFunc(out.Items, func(a, b itsm.Item) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(out.Relations, func(a, b itsm.Relation) int {
+		return cmp.Or(strings.Compare(a.From, b.From), cmp.Compare(a.Type, b.Type), strings.Compare(a.To, b.To), a.ValidFrom.Compare(b.ValidFrom))
+	})
 	return out, nil
 }
 
-// whole reports what only shows when all parts are together.
-func (e *Estate) whole(items map[string]*itsm.Item) error {
-	var list []error
-	for i := range e.Relations {
-		r := &e.Relations[i]
-		for _, id := range []string{r.From, r.To} {
-			if items[id] == nil {
-				list = append(list, e.fault(relationKey(r), "", fmt.Sprintf("relation %s %s %s: no item has the id %q", r.From, r.Type, r.To, id)))
-			}
+const defaultCriticality = 3
+
+func (m *merger) item(origin string, i int) {
+	it := &m.parts[origin].Items[i]
+	at, ok := m.ids[it.ID]
+	if !ok {
+		at = len(m.items)
+		m.ids[it.ID] = at
+		m.items = append(m.items, *it)
+		have := &m.items[at]
+		have.Attributes, have.Identifiers = maps.Clone(it.Attributes), nil
+	}
+	have := &m.items[at]
+	if ok {
+		fill(have, it)
+	}
+	for _, set := range it.Identifiers {
+		key := setKey(set)
+		first, claimed := m.claims[key]
+		switch {
+		case !claimed:
+			m.claims[key] = at
+			have.Identifiers = append(have.Identifiers, set)
+		case first != at:
+			reason := fmt.Sprintf("identifier %s is claimed by item %s, too", itsm.NewLabels(set), m.items[first].ID)
+			m.faults = append(m.faults, m.parts[origin].itemFault(i, origin, reason))
 		}
 	}
-	claimed := map[string]string{}
-	for i := range e.Items {
-		it := &e.Items[i]
-		for _, set := range it.Identifiers {
-			text := itsm.NewLabels(set).String()
-			if other, ok := claimed[text]; ok && other != it.ID {
-				list = append(list, e.fault("item/"+it.ID, it.ID, fmt.Sprintf("identifier %s is claimed by %s, too", text, other)))
-				continue
-			}
-			claimed[text] = it.ID
-		}
-	}
-	return joined(list)
-}
-
-func (e *Estate) fault(key, item, reason string) error {
-	at := e.places[key]
-	return Fault{File: cmp.Or(at.file, "estate"), Line: at.line, Item: item, Reason: reason}
-}
-
-func cloneItem(it *itsm.Item) itsm.Item {
-	out := *it
-	out.Attributes = maps.Clone(it.Attributes)
-	out.Identifiers = slices.Clone(it.Identifiers)
-	return out
 }
 
 // fill takes over from a part of lower precedence what is not there yet.
@@ -155,15 +214,41 @@ func fill(have, it *itsm.Item) {
 	have.Owner = cmp.Or(have.Owner, it.Owner)
 	for k, v := range it.Attributes {
 		if have.Attributes == nil {
-			have.Attributes = map[string]string{}
+			have.Attributes = make(map[string]string, len(it.Attributes))
 		}
 		if _, ok := have.Attributes[k]; !ok {
 			have.Attributes[k] = v
 		}
 	}
-	for _, set := range it.Identifiers {
-		if !slices.ContainsFunc(have.Identifiers, func(o map[string]string) bool { return maps.Equal(o, set) }) {
-			have.Identifiers = append(have.Identifiers, set)
+}
+
+func (m *merger) relation(origin string, i int) {
+	r := &m.parts[origin].Relations[i]
+	key := relationKey{r.From, r.To, r.Type}
+	if first, ok := m.first[key]; ok {
+		if m.from[first].origin != origin {
+			return
+		}
+		of := func(r *itsm.Relation) period { return period{key, r.ValidFrom.UTC(), r.ValidTo.UTC()} }
+		m.periods[of(&m.relations[first])] = true
+		if m.periods[of(r)] {
+			return
+		}
+		m.periods[of(r)] = true
+	} else {
+		m.first[key] = len(m.relations)
+	}
+	m.relations = append(m.relations, *r)
+	m.from = append(m.from, source{origin, i})
+}
+
+// ends reports ends that no part has an item for.
+func (m *merger) ends(i int) {
+	r := &m.relations[i]
+	for _, id := range []string{r.From, r.To} {
+		if _, ok := m.ids[id]; !ok {
+			reason := fmt.Sprintf("relation %s %s %s: no item has the id %q", r.From, r.Type, r.To, id)
+			m.faults = append(m.faults, m.parts[m.from[i].origin].relationFault(m.from[i].index, m.from[i].origin, reason))
 		}
 	}
 }
