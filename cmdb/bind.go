@@ -102,7 +102,7 @@ func (b *binder) bind(labels itsm.Labels, find lookup) Match {
 	}
 	for i := range b.rules {
 		r := &b.rules[i]
-		if r.fails(labels) != "" {
+		if !matched(r.match, labels) {
 			continue
 		}
 		if t, reason := r.thing(b, labels, find); reason == "" {
@@ -119,7 +119,7 @@ func (b *binder) bind(labels itsm.Labels, find lookup) Match {
 func (b *binder) hidden(labels itsm.Labels, out []string) []string {
 	for _, i := range b.hiding {
 		r := &b.rules[i]
-		if r.fails(labels) == "" && matched(r.hides, labels) {
+		if matched(r.match, labels) && matched(r.hides, labels) {
 			out = append(out, r.ignore...)
 		}
 	}

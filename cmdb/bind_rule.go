@@ -190,6 +190,7 @@ type matcher struct {
 	label string
 	form  form
 	words []string // equal, contains
+	any   []matcher
 	re    *regexp.Regexp
 }
 
@@ -198,8 +199,9 @@ type form uint8
 const (
 	expression form = iota
 	equal           // to any of the words
-	contains        // the word
+	contains        // the words, one after the other
 	something       // any value but none
+	either          // of several
 )
 
 func newMatcher(label, expr string) (matcher, error) {
@@ -212,10 +214,23 @@ func newMatcher(label, expr string) (matcher, error) {
 	if words := strings.Split(expr, "|"); !slices.ContainsFunc(words, func(w string) bool { return regexp.QuoteMeta(w) != w }) {
 		return matcher{label: label, form: equal, words: words}, nil
 	}
-	inner, before := strings.CutPrefix(expr, ".*")
-	inner, after := strings.CutSuffix(inner, ".*")
-	if before && after && regexp.QuoteMeta(inner) == inner {
-		return matcher{label: label, form: contains, words: []string{inner}}, nil
+	if !strings.ContainsAny(expr, `()[]{}\`) {
+		if parts := strings.Split(expr, "|"); len(parts) > 1 {
+			m := matcher{label: label, form: either}
+			for _, part := range parts {
+				one, err := newMatcher(label, part)
+				if err != nil { // the whole compiles, and so do its parts
+					return m, err
+				}
+				m.any = append(m.any, one)
+			}
+			return m, nil
+		}
+	}
+	if words := strings.Split(expr, ".*"); len(words) > 2 && words[0] == "" && words[len(words)-1] == "" {
+		if words = words[1 : len(words)-1]; !slices.ContainsFunc(words, func(w string) bool { return regexp.QuoteMeta(w) != w }) {
+			return matcher{label: label, form: contains, words: words}, nil
+		}
 	}
 	re, err := regexp.Compile("^(?s:" + expr + ")$")
 	return matcher{label: label, re: re}, err
@@ -226,7 +241,21 @@ func (m *matcher) matches(value string) bool {
 	case equal:
 		return slices.Contains(m.words, value)
 	case contains:
-		return strings.Contains(value, m.words[0])
+		for _, w := range m.words {
+			_, rest, ok := strings.Cut(value, w)
+			if !ok {
+				return false
+			}
+			value = rest
+		}
+		return true
+	case either:
+		for i := range m.any {
+			if m.any[i].matches(value) {
+				return true
+			}
+		}
+		return false
 	case something:
 		return value != ""
 	}

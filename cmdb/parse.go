@@ -85,7 +85,9 @@ func Parse(name string, data []byte) (*Estate, error) {
 	r := newReader(f)
 	if syntax, err := r.readJSON(data); err != nil {
 		f.list = nil
-		if r = newReader(f); !r.readYAML(data) && syntax != nil {
+		r = newReader(f)
+		cut := syntax != nil && errors.Is(err, io.EOF) // what JSON lacks at its end YAML lacks, too
+		if cut || !r.readYAML(data) && syntax != nil {
 			f.list = []Fault{*syntax} // it was meant to be JSON
 		}
 	}

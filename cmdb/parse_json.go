@@ -262,7 +262,10 @@ func (r *reader) readJSON(data []byte) (*Fault, error) {
 		at = min(at, syntax.Offset)
 	}
 	reason := err.Error()
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	if errors.Is(err, io.EOF) {
 		reason = "the JSON document ends too early"
 	}
 	return &Fault{File: r.faults.file, Line: 1 + bytes.Count(data[:at], []byte("\n")), Reason: reason}, err

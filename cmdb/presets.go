@@ -2,7 +2,6 @@ package cmdb
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"signalbox/itsm"
@@ -10,7 +9,7 @@ import (
 
 // The jobs that exporters of whole machines, devices and targets run under.
 const (
-	nodeJobs     = `.*node.*exporter.*|nodes?`
+	nodeJobs     = `.*node.*exporter.*|node|nodes`
 	windowsJobs  = `.*windows.*`
 	snmpJobs     = `.*snmp.*`
 	blackboxJobs = `.*blackbox.*|.*probe.*`
@@ -265,12 +264,12 @@ func (k *kube) owner(namespace, pod, node string) string {
 func ownerOf(class, namespace, name string) string {
 	switch class {
 	case "replicaset":
-		if m := replicaSet.FindStringSubmatch(name); m != nil {
-			class, name = "deployment", m[1]
+		if base, hash := cutLast(name); isHash(hash) {
+			class, name = "deployment", base
 		}
 	case "job":
-		if m := cronJob.FindStringSubmatch(name); m != nil {
-			class, name = "cronjob", m[1]
+		if base, minutes := cutLast(name); isMinutes(minutes) {
+			class, name = "cronjob", base
 		}
 	case "deployment", "statefulset", "daemonset", "cronjob", "persistentvolumeclaim":
 	default:
@@ -279,27 +278,55 @@ func ownerOf(class, namespace, name string) string {
 	return class + "/" + namespace + "/" + name
 }
 
-// Kubernetes makes up names from letters and digits that spell no words. A CronJob numbers its
-// jobs by the minutes since 1970.
-var (
-	cronJob       = regexp.MustCompile(`^(.+)-[0-9]{8}$`)
-	cronJobPod    = regexp.MustCompile(`^(.+)-[0-9]{8}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
-	replicaSet    = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
-	replicaSetPod = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
-	ordinalPod    = regexp.MustCompile(`^(.+)-[0-9]{1,4}$`)
-	setPod        = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
-)
-
 // workloadOf reads the workload of a pod from its name: ReplicaSets append a hash and five
-// characters, StatefulSets a number, DaemonSets five characters.
+// characters, the jobs of a CronJob a time and five characters, StatefulSets a number, DaemonSets
+// five characters.
 func workloadOf(pod string) (class, name string) {
-	for _, f := range [...]struct {
-		class string
-		form  *regexp.Regexp
-	}{{"cronjob", cronJobPod}, {"deployment", replicaSetPod}, {"statefulset", ordinalPod}, {"daemonset", setPod}} {
-		if m := f.form.FindStringSubmatch(pod); m != nil {
-			return f.class, m[1]
+	base, last := cutLast(pod)
+	switch {
+	case base == "":
+		return "", ""
+	case len(last) < 5 && isNumber(last):
+		return "statefulset", base
+	case len(last) != 5 || !isMadeUp(last):
+		return "", ""
+	}
+	above, middle := cutLast(base)
+	switch {
+	case isMinutes(middle):
+		return "cronjob", above
+	case isHash(middle):
+		return "deployment", above
+	}
+	return "daemonset", base
+}
+
+// cutLast cuts a name at its last dash; without one, or with nothing before it, both are empty.
+func cutLast(name string) (before, after string) {
+	i := strings.LastIndexByte(name, '-')
+	if i <= 0 {
+		return "", ""
+	}
+	return name[:i], name[i+1:]
+}
+
+// isMadeUp tells whether Kubernetes may have made up a part of a name: it uses letters and digits
+// that spell no words.
+func isMadeUp(s string) bool { return onlyOf(s, "bcdfghjklmnpqrstvwxz2456789") }
+
+func isNumber(s string) bool { return onlyOf(s, "0123456789") }
+
+// isHash tells whether s may be the hash of a ReplicaSet's template.
+func isHash(s string) bool { return len(s) >= 6 && len(s) <= 10 && isMadeUp(s) }
+
+// isMinutes tells whether s may be the minutes since 1970 by which a CronJob numbers its jobs.
+func isMinutes(s string) bool { return len(s) == 8 && isNumber(s) }
+
+func onlyOf(s, set string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(set, s[i]) < 0 {
+			return false
 		}
 	}
-	return "", ""
+	return s != ""
 }
