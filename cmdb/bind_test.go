@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/itsm"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"signalbox/itsm"
 )
 
 // labelsFrom reads a="b", c="d" without quotes: a=b c=d.

@@ -60,7 +60,8 @@ func TestPresets(t *testing.T) {
 		{"KubeletDown", "kubernetes", "job=kubelet node=n1 namespace=kube-system service=kubelet instance=10.0.0.1:10250", []string{"node/n1", "+node node/n1"}},
 		{
 			"KubePersistentVolumeFillingUp", "kubernetes",
-			"namespace=shop persistentvolumeclaim=data-db-0 node=n1 job=kubelet service=kubelet instance=10.0.0.1:10250", []string{"persistentvolumeclaim/shop/data-db-0", "+persistentvolumeclaim persistentvolumeclaim/shop/data-db-0"},
+			"namespace=shop persistentvolumeclaim=data-db-0 node=n1 job=kubelet service=kubelet instance=10.0.0.1:10250",
+			[]string{"persistentvolumeclaim/shop/data-db-0", "+persistentvolumeclaim persistentvolumeclaim/shop/data-db-0"},
 		},
 		{"KubePersistentVolumeErrors", "kubernetes", "namespace=monitoring persistentvolume=pvc-1" + stack, []string{""}},
 		{"TargetDown", "kubernetes", "job=cart namespace=shop service=cart", []string{"service/shop/cart", "+service service/shop/cart"}},
