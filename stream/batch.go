@@ -10,7 +10,6 @@ import (
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/compress"
 )
 
 // Where the fields of a record batch (message format 2) stand.
@@ -28,7 +27,7 @@ const (
 	posCount     = 57
 	batchHeader  = 61
 
-	// frameHead is the length that stands before a record set in a request.
+	// A request has the length of a record set before it, in so many bytes.
 	frameHead = 4
 
 	attrCompression = 0x07
@@ -126,7 +125,7 @@ func (b *batch) squeeze() error {
 	var out bytes.Buffer
 	out.Grow(len(b.buf) / 4)
 	out.Write(b.buf[:frameHead+batchHeader])
-	w := compress.Compression(kafka.Zstd).Codec().NewWriter(&out)
+	w := kafka.Zstd.Codec().NewWriter(&out)
 	if _, err := w.Write(b.buf[frameHead+batchHeader:]); err != nil {
 		return fmt.Errorf("compress batch: %w", errors.Join(err, w.Close()))
 	}
@@ -200,7 +199,7 @@ func inflate(body []byte, c kafka.Compression) ([]byte, error) {
 	if c == 0 {
 		return body, nil
 	}
-	codec := compress.Compression(c).Codec()
+	codec := c.Codec()
 	if codec == nil {
 		return nil, fmt.Errorf("%w: compression %d", errCorrupt, c)
 	}

@@ -235,15 +235,16 @@ func (b *Broker) tidy(ctx context.Context, now time.Time) {
 	over := b.eventsMax > 0 && b.largestEvents() > b.eventsMax
 	if over || now.Sub(b.retainAt) >= retainEvery {
 		if err := b.retain(ctx, now); err != nil && ctx.Err() == nil {
-			b.log.warn("old inputs stay for now", err)
+			b.log.log.Warn("old inputs stay for now", "err", err)
 		}
 	}
 	b.mu.Lock()
 	due := sizes > compactFrom && sizes > compactFactor*b.live && now.Sub(b.compactAt) >= compactEvery
 	b.mu.Unlock()
 	if due {
-		if err := b.Compact(); err != nil && ctx.Err() == nil {
-			b.log.warn("the log was not compacted", err)
+		// Close waits for it: nothing is gained by breaking it off.
+		if err := b.compactNow(context.WithoutCancel(ctx)); err != nil {
+			b.log.log.Warn("the log was not compacted", "err", err)
 		}
 	}
 }
@@ -324,8 +325,6 @@ func (l *brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	switch level {
 	case kfake.LogLevelError, kfake.LogLevelWarn:
 		l.warnings.Add(1)
-		l.log.Warn(fmt.Sprintf(format, args...))
+		l.log.Warn("the log complains", "what", fmt.Sprintf(format, args...))
 	}
 }
-
-func (l *brokerLog) warn(msg string, err error) { l.log.Warn(msg, "err", err) }

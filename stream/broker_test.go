@@ -14,27 +14,27 @@ import (
 	"signalbox/itsm"
 )
 
-func startBroker(t testing.TB, dir string) *Broker {
-	t.Helper()
+func startBroker(tb testing.TB, dir string) *Broker {
+	tb.Helper()
 	b, err := StartBroker(BrokerOptions{DataDir: dir, Config: DefaultConfig(), Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func openStream(t testing.TB, addr string) (*Stream, func()) {
-	t.Helper()
-	return openConfigured(t, addr, DefaultConfig())
+func openStream(tb testing.TB, addr string) (*Stream, func()) {
+	tb.Helper()
+	return openConfigured(tb, addr, DefaultConfig())
 }
 
-func openConfigured(t testing.TB, addr string, cfg Config) (*Stream, func()) {
-	t.Helper()
-	s, err := Open(t.Context(), Options{
+func openConfigured(tb testing.TB, addr string, cfg Config) (*Stream, func()) {
+	tb.Helper()
+	s, err := Open(tb.Context(), Options{
 		Config: cfg, Brokers: []string{addr}, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -42,7 +42,7 @@ func openConfigured(t testing.TB, addr string, cfg Config) (*Stream, func()) {
 	return s, func() {
 		stop()
 		if err := errors.Join(<-ended, s.Close()); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	}
 }

@@ -17,19 +17,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// kfake compacts a partition by deleting its files and writing new ones. So that a crash in
+// The broker inside, kfake, compacts a partition by deleting its files and writing new ones. So that a crash in
 // between loses nothing, hard links to the old files stand in a folder of their own meanwhile;
 // repair puts them back. Nobody writes in that time: at start nobody knows our address, and later
 // the work is done inside kfake's only goroutine.
 
 // Compact compacts the log now and returns when that is done. No request is answered meanwhile.
 // The broker does it by itself when it is worth the pause.
-func (b *Broker) Compact() error {
+func (b *Broker) Compact() error { return b.compactNow(context.Background()) }
+
+func (b *Broker) compactNow(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wanted.Store(true)
 	// A request that nobody else sends brings us onto kfake's goroutine, where no other is served.
-	ctx, cancel := context.WithTimeout(context.Background(), compactWait)
+	ctx, cancel := context.WithTimeout(ctx, compactWait)
 	defer cancel()
 	_, err := b.client.DescribeUserScramCredentials(ctx, &kafka.DescribeUserScramCredentialsRequest{
 		Users: []kafka.UserScramCredentialsUser{{Name: clientID}},
@@ -44,7 +46,7 @@ func (b *Broker) Compact() error {
 }
 
 // atRest runs on a request, between all others.
-func (b *Broker) atRest(kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive,staticcheck // kfake's signature
+func (b *Broker) atRest(kmsg.Request) (kmsg.Response, error, bool) {
 	if b.wanted.CompareAndSwap(true, false) {
 		b.result <- b.compact()
 	}
@@ -61,7 +63,7 @@ func (b *Broker) compact() error {
 	}
 	b.compactAt = start // also after a failure: not again before an hour
 	if free, err := freeSpace(b.dir); err == nil && free < size+size/8 {
-		b.log.warn("the log stays as it is", fmt.Errorf("%w: %d bytes wanted in %s, %d are free", errNoRoom, size, b.dir, free))
+		b.log.log.Warn("the log stays as it is", "err", fmt.Errorf("%w: %d bytes wanted in %s, %d are free", errNoRoom, size, b.dir, free))
 		return nil
 	}
 	if err := b.link(parts); err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func lastValues(t *testing.T, s *Stream) (map[string]string, int) {
 func revision(id string, revision int) itsm.Update {
 	return itsm.Update{
 		IncidentID: id, Incident: &itsm.Incident{ID: id, Revision: revision},
-		Entries: []itsm.Entry{{Seq: 1, Text: fmt.Sprint(revision), Data: []byte("{}")}},
+		Entries: []itsm.Entry{{Seq: 1, Text: strconv.Itoa(revision), Data: []byte("{}")}},
 	}
 }
 
@@ -350,7 +351,7 @@ func TestRetentionBySize(t *testing.T) {
 	s, stop := openConfigured(t, b.Addr(), cfg)
 	defer stop()
 	for i := range 8 {
-		a := someAlert(fmt.Sprint(i))
+		a := someAlert(strconv.Itoa(i))
 		a.Annotations = itsm.NewLabels(map[string]string{"dump": strings.Repeat("x", 300<<10)})
 		if err := s.Door().Append(t.Context(), itsm.Input{Alerts: []itsm.Alert{a}}); err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ const (
 var errTrimmed = errors.New("the log no longer holds this offset")
 
 // fetcher reads one partition in order on a connection of its own. It always keeps one request
-// on its way, so the broker answers while the caller works. kafka-go's own Reader is not used
+// on its way, so the broker answers while the caller works. The Reader of kafka-go is not used
 // because it panics on a batch that compaction has emptied, and its Client.Fetch does not tell
 // how far such a batch spans; requests are still kafka-go's. It is for one goroutine.
 type fetcher struct {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
+
 	"signalbox/itsm"
 )
 
@@ -165,15 +166,15 @@ func (o *outputs) entryKey(incident string, seq int) []byte {
 
 func (o *outputs) alert(a *itsm.AlertChange) error {
 	o.key = append(append(o.key[:0], a.Incident...), '/')
-	o.key = append(o.key, a.Fingerprint.String()...)
+	o.key = appendHex(o.key, uint64(a.Fingerprint))
 	if a.State == nil {
 		o.alerts.add(o.key, nil)
 		return nil
 	}
-	v, err := json.Marshal(a.State)
-	if err != nil {
+	var err error
+	if o.value, err = appendAlertState(o.value[:0], a.State); err != nil {
 		return fmt.Errorf("alert %s of %s: %w", a.Fingerprint, a.Incident, err)
 	}
-	o.alerts.add(o.key, v)
+	o.alerts.add(o.key, o.value)
 	return nil
 }

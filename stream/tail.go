@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sync/errgroup"
+
 	"signalbox/itsm"
 )
 

@@ -118,7 +118,7 @@ func newAssembler(want func(string) bool) *assembler {
 	return &assembler{want: want, chunks: map[string]map[int][]byte{}}
 }
 
-// take looks at one record. done says that a version is complete (data, never nil) or deleted
+// take looks at one record. Its last result, done, says that a version is complete (data, never nil) or deleted
 // (nil).
 func (a *assembler) take(e entry) (id string, data []byte, done bool) {
 	rest, ok := strings.CutPrefix(string(e.key), versionPrefix)

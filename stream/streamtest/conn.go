@@ -53,7 +53,7 @@ type faultyConn struct {
 
 const apiProduce = 0
 
-// Write passes requests on. kafka-go hands over a whole request, or its beginning first.
+// Write passes requests on. The client hands over a whole request, or its beginning first.
 func (c *faultyConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	first := c.left == 0 && len(b) >= 8
