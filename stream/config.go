@@ -19,7 +19,8 @@ type Config struct {
 	Replication int `yaml:"replication"`
 	// EventsRetention is how long inputs are kept for export and replay. Default 168h.
 	EventsRetention time.Duration `yaml:"events_retention"`
-	// EventsMaxBytes bounds what is kept of them in each shard, 0: no bound. Default 4 GiB.
+	// EventsMaxBytes bounds what is kept of them in each shard, 0: no bound. Default 1 GiB; after a
+	// crash the embedded broker needs as much memory to start.
 	EventsMaxBytes int64 `yaml:"events_max_bytes"`
 	// Linger is how long a record may wait for more alerts before it is closed. Default 5ms.
 	Linger time.Duration `yaml:"linger"`
@@ -37,7 +38,7 @@ func DefaultConfig() Config {
 		Shards:          1,
 		Replication:     -1,
 		EventsRetention: 7 * 24 * time.Hour,
-		EventsMaxBytes:  4 << 30,
+		EventsMaxBytes:  1 << 30,
 		Linger:          5 * time.Millisecond,
 		QueueBytes:      64 << 20,
 		QueueEntries:    10000,

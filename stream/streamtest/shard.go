@@ -306,7 +306,7 @@ func testEnd(e *env) {
 	}
 	end, err = next.End(e.ctx)
 	_, moved, _ := n.own(0)
-	if at.Offset > moved.Offset || err != nil || end != moved.Offset {
+	if at.Offset >= moved.Offset || err != nil || end != moved.Offset {
 		e.Errorf("position %d, then %d; end %d, %v", at.Offset, moved.Offset, end, err)
 	}
 	if moved.Clock != at.Clock {
