@@ -1,0 +1,114 @@
+// The line on top: where one is, what grouping made of it, and how old the data is.
+import { type MouseEvent, type ReactNode, useState } from "react";
+import type { Comparison } from "../api/model";
+import { type Liveness, liveness, livenessWords } from "../lib/live";
+import { Icon, Logo } from "../lib/marks";
+import { clock, dataAge, zone } from "../lib/time";
+import { figure } from "../lib/words";
+import { toggleTheme } from "../store/theme";
+import { useBoard, useNow, usePerson, useServices } from "./context";
+import { NameDialog } from "./NameDialog";
+import { go, type Page } from "./route";
+import { useTick } from "./tick";
+
+export function Header({ page }: { page: Page }) {
+  const loaded = useBoard((s) => s.loaded);
+  const open = useBoard((s) => s.view.order.length);
+  const counts = useBoard((s) => s.counts);
+  const comparison = useBoard((s) => s.comparison);
+  return (
+    <header className="top">
+      <a className="brand" href="/" onClick={(e) => follow(e, "incidents")}><Logo />Signalbox</a>
+      <nav className="nav" aria-label="Main">
+        <NavLink to="incidents" now={page}>Incidents {loaded && <span className="n">{figure(open)}</span>}</NavLink>
+        <NavLink to="alerts" now={page}>Alerts {counts !== null && <span className="n">{figure(counts.alertsFiring)}</span>}</NavLink>
+        <NavLink to="connect" now={page}>Connect</NavLink>
+      </nav>
+      <span className="grow" />
+      {comparison !== null && <Squeeze comparison={comparison} />}
+      <span className="sep" />
+      <ConnectionMark />
+      <PauseButton />
+      <button type="button" className="btn quiet icon" aria-label="Switch theme (T)" title="Switch theme (T)" onClick={toggleTheme}><Icon name="theme" /></button>
+      <WallClock />
+      <Person />
+    </header>
+  );
+}
+
+function follow(e: MouseEvent, page: Page): void {
+  if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+  e.preventDefault();
+  go({ page, incident: null, tab: "", q: "" });
+}
+
+function NavLink({ to, now, children }: { to: Page; now: Page; children: ReactNode }) {
+  return <a href={`/${to}`} aria-current={to === now ? "page" : undefined} onClick={(e) => follow(e, to)}>{children}</a>;
+}
+
+const barWidth = 62;
+
+/** What Alertmanager's grouping would have made of the same alerts, beside what stands on the board. */
+function Squeeze({ comparison: c }: { comparison: Comparison }) {
+  const minutes = Math.round(c.windowSeconds / 60);
+  const most = Math.max(1, c.groups, c.incidents);
+  const width = (n: number) => (n === 0 ? 0 : Math.max(2, (n / most) * barWidth));
+  const title = `The same ${figure(c.alerts)} alerts of the last ${minutes} minutes, grouped by Alertmanager's own group_by and by Signalbox`;
+  return (
+    <div className="squeeze" title={title}>
+      <span className="wide">{minutes} min, {figure(c.alerts)} alerts</span>
+      <span className="bars wide" aria-hidden="true"><i style={{ width: width(c.groups) }} /><i style={{ width: width(c.incidents) }} /></span>
+      <span>
+        Alertmanager would have made <b>{figure(c.groups)}</b> {c.groups === 1 ? "group" : "groups"} · <b>{figure(c.incidents)}</b> {c.incidents === 1 ? "incident" : "incidents"}
+      </span>
+    </div>
+  );
+}
+
+function ConnectionMark() {
+  const connection = useBoard((s) => s.connection);
+  const paused = useBoard((s) => s.paused);
+  const now = useTick();
+  const state: Liveness = liveness(connection, paused !== null, now);
+  const since = state === "paused" && paused !== null ? paused.since : connection.heardAt;
+  return (
+    <div className={`conn ${state}`} title={connection.reason ?? "Time since the last message of the server"}>
+      <span className="dot" aria-hidden="true" />
+      <span className="word" role="status">{livenessWords[state]}</span>
+      {since !== null && <span className="age">{dataAge(now - since)}</span>}
+    </div>
+  );
+}
+
+function PauseButton() {
+  const { store } = useServices();
+  const paused = useBoard((s) => s.paused !== null);
+  const label = paused ? "Resume updates (P)" : "Pause updates (P)";
+  return (
+    <button
+      type="button" className="btn quiet icon" aria-label={label} title={label} aria-pressed={paused}
+      onClick={() => (paused ? store.resume() : store.pause(Date.now()))}
+    >
+      <Icon name={paused ? "play" : "pause"} />
+    </button>
+  );
+}
+
+function WallClock() {
+  const now = new Date(useNow());
+  return <span className="clock">{clock(now)}<small>{zone(now)}</small></span>;
+}
+
+function Person() {
+  const person = usePerson();
+  const [asked, ask] = useState(false);
+  const label = person === "" ? "Say who you are" : `You are ${person}. Change it`;
+  return (
+    <>
+      <button type="button" className={person === "" ? "ava unknown" : "ava"} aria-label={label} title={label} onClick={() => ask(true)}>
+        {person === "" ? "?" : person.slice(0, 2).toUpperCase()}
+      </button>
+      {asked && <NameDialog onClose={() => ask(false)} />}
+    </>
+  );
+}

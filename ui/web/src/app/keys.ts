@@ -1,0 +1,43 @@
+// Single keys that command the page, while no field has the focus.
+import { useEffect, useRef } from "react";
+
+export type KeyMap = Record<string, () => void>;
+
+const fields = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
+// Keys that a focused control needs for itself.
+const ownKeys: [string, string[]][] = [
+  ["button, a[href], summary, [role=tab], [role=menuitem]", [" ", "Enter"]],
+  ["input[type=checkbox], input[type=radio]", [" "]],
+  ["[role=menu]", ["ArrowUp", "ArrowDown"]],
+];
+
+/** The name of a key as key maps use it; null: the page must not take it. Shift goes before a letter: "A" is Shift+a. */
+export function keyOf(e: KeyboardEvent): string | null {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.defaultPrevented) return null;
+  const target = e.target instanceof Element ? e.target : null;
+  if (target !== null) {
+    if (target.closest(fields) !== null) return null;
+    if (document.querySelector("dialog[open]") !== null) return null;
+    for (const [selector, keys] of ownKeys) if (keys.includes(e.key) && target.closest(selector) !== null) return null;
+  }
+  return e.key;
+}
+
+/** Listens to keys as long as the component is there. */
+export function useKeys(map: KeyMap): void {
+  const latest = useRef(map);
+  useEffect(() => {
+    latest.current = map;
+  });
+  useEffect(() => {
+    const listen = (e: KeyboardEvent) => {
+      const key = keyOf(e);
+      const run = key === null ? undefined : latest.current[key];
+      if (run === undefined) return;
+      e.preventDefault();
+      run();
+    };
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  }, []);
+}

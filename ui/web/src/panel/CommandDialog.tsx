@@ -1,0 +1,189 @@
+// The dialogs of commands that need something typed or chosen.
+import { useMemo, useState } from "react";
+import type { Row } from "../api/model";
+import { useBoard, useCommandState, usePerson, useServices } from "../app/context";
+import { Dialog, Field } from "../lib/Dialog";
+import { SeverityMark } from "../lib/marks";
+import { fieldTime, nextAt } from "../lib/time";
+import { plural } from "../lib/words";
+import { type DialogAction, fill, noValues, type Values } from "./form";
+
+/** A command that waits for what it needs. */
+export interface Asked {
+  action: DialogAction;
+  row: Row;
+  /** The alerts to move. */
+  alerts?: string[];
+}
+
+const names: Record<DialogAction, string> = {
+  hold: "Hold", snooze: "Snooze", assign: "Assign", priority: "Set priority", resolve: "Resolve", close: "Close incident",
+  cancel: "Cancel incident", merge: "Merge", move: "Move",
+};
+
+function begin({ row, alerts }: Asked): Values {
+  return {
+    ...noValues, team: row.team ?? "", person: row.assignee ?? "", alerts: alerts ?? [],
+    priority: row.priorityOverride === null ? "" : String(row.priorityOverride),
+  };
+}
+
+interface FieldsProps {
+  asked: Asked;
+  values: Values;
+  set: (part: Partial<Values>) => void;
+}
+
+export function CommandDialog({ asked, onClose }: { asked: Asked; onClose: () => void }) {
+  const { commands } = useServices();
+  const { busy } = useCommandState();
+  const [values, setValues] = useState(() => begin(asked));
+  const { action, row } = asked;
+  const filled = fill(action, values, new Date());
+  const done = () => {
+    if (!("body" in filled)) return;
+    // The revision that the person saw is that of when the dialog was opened.
+    void commands.run(row, action, filled.body);
+    onClose();
+  };
+  return (
+    <Dialog
+      title={`${names[action]}: ${row.number}`} action={names[action]} missing={"missing" in filled ? filled.missing : null}
+      busy={busy.has(row.id)} onDone={done} onClose={onClose}
+    >
+      <p className="of">{row.title}</p>
+      <Fields asked={asked} values={values} set={(part) => setValues((v) => ({ ...v, ...part }))} />
+      <Field label="Comment" hint="Optional; stands in the history.">
+        <textarea rows={2} value={values.comment} onChange={(e) => setValues((v) => ({ ...v, comment: e.target.value }))} />
+      </Field>
+    </Dialog>
+  );
+}
+
+function Fields(p: FieldsProps) {
+  switch (p.asked.action) {
+    case "hold":
+      return (
+        <>
+          <Field label="What it waits for"><input value={p.values.reason} placeholder="Vendor, spare part, change window …" onChange={(e) => p.set({ reason: e.target.value })} /></Field>
+          <UntilField {...p} label="Until" hint="Optional; then it goes on by itself." />
+        </>
+      );
+    case "snooze":
+      return <UntilField {...p} label="Until" hint="It comes back by itself." />;
+    case "assign":
+      return <AssignFields {...p} />;
+    case "priority":
+      return <PriorityFields {...p} />;
+    case "resolve":
+      return <ResolveFields {...p} />;
+    case "merge":
+      return <IncidentField {...p} label="Merge into" />;
+    case "move":
+      return <IncidentField {...p} label={`Move ${plural(p.values.alerts.length, "alert")} to`} />;
+    case "close":
+      return <p>It leaves the board.</p>;
+    case "cancel":
+      return <p>It leaves the board as one that should not have been opened.</p>;
+  }
+}
+
+function UntilField({ values, set, label, hint }: FieldsProps & { label: string; hint: string }) {
+  const inMinutes = (m: number) => fieldTime(new Date(Date.now() + m * 60_000));
+  const choices: [string, () => string][] = [
+    ["1 h", () => inMinutes(60)], ["4 h", () => inMinutes(240)], ["06:00", () => fieldTime(nextAt(6, new Date()))],
+    ["1 day", () => inMinutes(1440)],
+  ];
+  return (
+    <div className="until">
+      <Field label={label} hint={hint}><input type="datetime-local" value={values.until} onChange={(e) => set({ until: e.target.value })} /></Field>
+      <div className="choices">
+        {choices.map(([name, at]) => <button key={name} type="button" className="btn sm" onClick={() => set({ until: at() })}>{name}</button>)}
+      </div>
+    </div>
+  );
+}
+
+function AssignFields({ values, set }: FieldsProps) {
+  const view = useBoard((s) => s.view);
+  const me = usePerson();
+  const known = useMemo(() => {
+    const people = new Set(me === "" ? [] : [me]);
+    const teams = new Set<string>();
+    for (const row of view.rows.values()) {
+      for (const name of [row.assignee, row.acknowledgedBy]) if (name !== null) people.add(name);
+      if (row.team !== null) teams.add(row.team);
+    }
+    return { people: [...people].sort(), teams: [...teams].sort() };
+  }, [view, me]);
+  return (
+    <>
+      <Field label="Person"><input list="people" value={values.person} onChange={(e) => set({ person: e.target.value })} /></Field>
+      <Field label="Team" hint="Empty: nobody."><input list="teams" value={values.team} onChange={(e) => set({ team: e.target.value })} /></Field>
+      <datalist id="people">{known.people.map((n) => <option key={n} value={n} />)}</datalist>
+      <datalist id="teams">{known.teams.map((n) => <option key={n} value={n} />)}</datalist>
+    </>
+  );
+}
+
+function PriorityFields({ values, set }: FieldsProps) {
+  return (
+    <>
+      <fieldset className="field">
+        <legend>Priority</legend>
+        <div className="choices">
+          {["1", "2", "3", "4", "5", ""].map((n) => (
+            <label key={n} className="radio">
+              <input type="radio" name="priority" checked={values.priority === n} onChange={() => set({ priority: n })} />{n === "" ? "Computed" : `P${n}`}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <Field label="Reason"><input value={values.reason} onChange={(e) => set({ reason: e.target.value })} /></Field>
+    </>
+  );
+}
+
+const codes = ["fixed", "workaround", "recovered by itself", "change rolled back", "duplicate", "false alarm"];
+
+function ResolveFields({ values, set }: FieldsProps) {
+  return (
+    <>
+      <Field label="Code" hint="One of these, or your own."><input data-first list="codes" value={values.code} onChange={(e) => set({ code: e.target.value })} /></Field>
+      <datalist id="codes">{codes.map((c) => <option key={c} value={c} />)}</datalist>
+      <Field label="Notes"><textarea rows={3} value={values.notes} placeholder="What it was, what was done" onChange={(e) => set({ notes: e.target.value })} /></Field>
+    </>
+  );
+}
+
+// So many incidents can be chosen from at once; typing narrows them.
+const maxChoices = 50;
+
+function IncidentField({ asked, values, set, label }: FieldsProps & { label: string }) {
+  const view = useBoard((s) => s.view);
+  const [text, setText] = useState("");
+  const choices = useMemo(() => {
+    const words = text.toLowerCase().split(/\s+/);
+    return view.order
+      .flatMap((id) => {
+        const row = view.rows.get(id);
+        return row === undefined || row.id === asked.row.id ? [] : [row];
+      })
+      .filter((r) => words.every((w) => `${r.number} ${r.title} ${r.causes[0]?.name ?? ""}`.toLowerCase().includes(w)))
+      .slice(0, maxChoices);
+  }, [view, text, asked.row.id]);
+  return (
+    <>
+      <Field label={label}><input value={text} placeholder="Number, title or cause" onChange={(e) => setText(e.target.value)} /></Field>
+      <div className="choose" role="radiogroup" aria-label={label}>
+        {choices.map((r) => (
+          <label key={r.id} className="choice">
+            <input type="radio" name="incident" checked={values.incident === r.id} onChange={() => set({ incident: r.id })} />
+            <SeverityMark severity={r.severity} wordless /><span className="c-no">{r.number}</span><span className="clip">{r.title}</span>
+          </label>
+        ))}
+        {choices.length === 0 && <p className="muted">No other incident on the board matches.</p>}
+      </div>
+    </>
+  );
+}
