@@ -340,6 +340,11 @@ func (h *killHarness) checkReplay(live []itsm.Incident) {
 		if inc.MergedInto != nil {
 			inc.Alerts, row.Alerts = nil, nil // followed to the successor on reading
 		}
+		for _, alerts := range [][]itsm.AlertState{inc.Alerts, row.Alerts} {
+			for i := range alerts { // on the topic as of the last publication: a re-send publishes nothing
+				alerts[i].LastSeenAt = time.Time{}
+			}
+		}
 		if diff := cmp.Diff(asJSON(h.t, inc), asJSON(h.t, row)); diff != "" {
 			h.t.Errorf("incident %s differs from its replay (-live +replay):\n%s", inc.Number, diff)
 			return

@@ -129,7 +129,7 @@ type firingLine struct {
 }
 
 func newReplay(cfg Config, first *itsm.Version, keep bool) (*replayRun, error) {
-	engine, err := correlate.New(correlate.Options{Shards: 1, Config: cfg.Rules()})
+	engine, err := correlate.New(correlate.Options{Shards: 1, Config: cfg.Rules(), Keep: true})
 	if err != nil {
 		return nil, fmt.Errorf("build the engine: %w", err)
 	}
