@@ -39,7 +39,6 @@ export function Queue({ route, cursor, setCursor }: QueueProps) {
   const kept = route.incident === null ? null : cursor;
   const matching = match.ids;
   // view.version tells of changed rows; view.rows is the same map for ever.
-  // eslint-disable-next-line react-hooks/exhaustive-deps
   const wanted = useSame(useMemo(() => select(view.order, view.rows, { tab, person, matching, resolved, sort, kept }), [view, tab, person, matching, resolved, sort, kept]));
   const counts = useMemo(() => countTabs(view.rows, person), [view, person]);
   const { order, held, touch, release } = useHold(wanted, [tab, route.q, resolved, sort].join("\n"));

@@ -49,8 +49,6 @@ export function Dialog({ title, action, onDone, onClose, missing = null, busy = 
 
 export function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }) {
   return (
-    // The control is the child, whichever it is.
-    // eslint-disable-next-line jsx-a11y/label-has-associated-control
     <label className="field"><span>{label}</span>{children}{hint !== undefined && <small>{hint}</small>}</label>
   );
 }

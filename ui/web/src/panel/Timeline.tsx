@@ -1,5 +1,5 @@
 // What happened, newest first, with a way back where there is one; and a box to say something.
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 import { getTimeline, sentence } from "../api/client";
 import type { Entry, Row } from "../api/model";
 import { useCommandState, useNow, useServices } from "../app/context";
@@ -68,7 +68,7 @@ function CommentBox({ row, dead }: { row: Row; dead: boolean }) {
   const { commands } = useServices();
   const { busy } = useCommandState();
   const [text, setText] = useState("");
-  const send = (e: FormEvent) => {
+  const send = (e: SubmitEvent) => {
     e.preventDefault();
     if (text.trim() === "") return;
     void commands.run(row, "comment", { text: text.trim() }).then((ok) => ok && setText(""));

@@ -18,7 +18,7 @@ export function Why({ row, incident }: { row: Row; incident: Incident | null }) 
             {named.change !== null ? `It is a change: ${named.change}.` : named.reporting ? "It reports itself." : <>It is <span className="nowrap">not itself reporting</span>.</>}
           </p>
         )}
-      {best !== undefined && "evidence" in best && <EvidenceList evidence={best.evidence as Evidence[]} />}
+      {best !== undefined && "evidence" in best && <EvidenceList evidence={best.evidence} />}
     </section>
   );
 }

@@ -148,7 +148,7 @@ export class Commands {
 
 /** The row within the answer to a command: without alerts, and without the evidence of its causes. */
 export function asRow(incident: Incident): Row {
-  const { alerts: _alerts, alertsNext: _next, causes, ...fields } = incident;
+  const { alerts, alertsNext, causes, ...fields } = incident;
   return {
     ...fields,
     causes: causes.map(({ item, change, name, class: kind, score, reporting }) => ({ item, change, name, class: kind, score, reporting })),

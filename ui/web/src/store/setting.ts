@@ -1,9 +1,9 @@
 // Small settings that this browser remembers: who commands, which theme.
 
 export interface Setting {
-  get(): string;
-  set(value: string): void;
-  subscribe(listener: () => void): () => void;
+  readonly get: () => string;
+  readonly set: (value: string) => void;
+  readonly subscribe: (listener: () => void) => () => void;
 }
 
 /** A setting under a key of the local storage; without storage it lasts as long as the page. */
