@@ -67,7 +67,7 @@ type Cause struct {
 	Class     string     `json:"class"` // of the item
 	Score     float64    `json:"score"` // 0 … 1, comparable between incidents
 	Reporting bool       `json:"reporting"`
-	Evidence  []Evidence `json:"evidence,omitempty"` // absent in rows
+	Evidence  []Evidence `json:"evidence,omitzero"` // absent in rows
 }
 
 // LinkType is the kind of a link between records.
@@ -138,7 +138,7 @@ type Incident struct {
 	ItemCount        int           `json:"itemCount"`
 	AlertCounts      AlertCounts   `json:"alertCounts"`
 	Causes           []Cause       `json:"causes"` // ranked, best first, at most 10
-	Alerts           []AlertState  `json:"alerts,omitempty"`
+	Alerts           []AlertState  `json:"alerts,omitzero"` // absent in rows
 }
 
 // ExternalRef points to the same matter in another system.
