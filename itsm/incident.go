@@ -137,7 +137,7 @@ type Incident struct {
 	Items            []string      `json:"items"` // at most 50, most central first
 	ItemCount        int           `json:"itemCount"`
 	AlertCounts      AlertCounts   `json:"alertCounts"`
-	Causes           []Cause       `json:"causes"` // ranked, best first, at most 10
+	Causes           []Cause       `json:"causes"`          // ranked, best first, at most 10
 	Alerts           []AlertState  `json:"alerts,omitzero"` // absent in rows
 }
 
