@@ -97,11 +97,12 @@ func (e *env) batch(b *protocol.RecordBatch) (all []rawRecord, last int64) {
 }
 
 // marker ends an empty transaction on partition 0 of a topic, which leaves an offset without a
-// record.
+// record. Apache Kafka answers before the marker is written, so marker waits for it.
 func (e *env) marker(topic string) {
 	e.Helper()
 	c := e.client()
-	id := e.prefix + "marker"
+	before := e.end(c, topic)
+	id := prefix("marker") // an id's next transaction could meet the end of its last one
 	init, err := c.InitProducerID(e.ctx, &kafka.InitProducerIDRequest{
 		TransactionalID: id, TransactionTimeoutMs: 60000, ProducerID: -1, ProducerEpoch: -1,
 	})
@@ -132,4 +133,23 @@ func (e *env) marker(topic string) {
 	if err != nil {
 		e.Fatal(err)
 	}
+	for e.end(c, topic) == before {
+		if e.ctx.Err() != nil {
+			e.Fatal("the marker does not come")
+		}
+	}
+}
+
+// end is where partition 0 of a topic ends.
+func (e *env) end(c *kafka.Client, topic string) int64 {
+	e.Helper()
+	res, err := c.ListOffsets(e.ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.LastOffsetOf(0)}}})
+	if err != nil {
+		e.Fatal(err)
+	}
+	p := res.Topics[topic][0]
+	if p.Error != nil {
+		e.Fatal(p.Error)
+	}
+	return p.LastOffset
 }
