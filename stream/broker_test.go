@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/itsm"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"signalbox/itsm"
 )
 
 func startBroker(tb testing.TB, dir string) *Broker {

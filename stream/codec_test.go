@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/itsm"
+	"signalbox/stream/eventspb"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/proto"
-
-	"signalbox/itsm"
-	"signalbox/stream/eventspb"
 )
 
 // encodeRecord writes an input as the door does, in one record.

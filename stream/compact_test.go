@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/itsm"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"signalbox/itsm"
 )
 
 // lastValues is what a tail leaves: the newest value of each key, and how many records it saw.

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"signalbox/itsm"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Limits of one record of events.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strconv"
 
-	"golang.org/x/sync/errgroup"
-
 	"signalbox/itsm"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // maxBatch is where a batch of outputs is closed; only a single larger record goes beyond it.

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/itsm"
+
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
-
-	"signalbox/itsm"
 )
 
 // send writes one encoded batch with acks=all and returns the offset of its first record.

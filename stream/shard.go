@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"signalbox/itsm"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // maxAhead is how far a record's stamp may be ahead of our clock.

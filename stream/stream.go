@@ -18,10 +18,10 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/itsm"
+
 	"github.com/prometheus/client_golang/prometheus"
 	kafka "github.com/segmentio/kafka-go"
-
-	"signalbox/itsm"
 )
 
 const (

@@ -4,10 +4,10 @@ import (
 	"log/slog"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"signalbox/stream"
 	"signalbox/stream/streamtest"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestKfake(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"unsafe"
 
-	"golang.org/x/sync/errgroup"
-
 	"signalbox/itsm"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TailOptions say what to read and where to.

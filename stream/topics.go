@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	kafka "github.com/segmentio/kafka-go"
-
 	"signalbox/itsm"
+
+	kafka "github.com/segmentio/kafka-go"
 )
 
 // Topics that only this package uses; the public ones are itsm's.

@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"signalbox/itsm"
 	"signalbox/stream"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // testRoundTrip: what is appended is what the shard reads, with every field, stamped with the

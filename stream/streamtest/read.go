@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"signalbox/itsm"
 	"signalbox/stream"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // testVersions: a large input comes back whole, in another process, too; storing it twice changes

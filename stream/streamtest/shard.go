@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"signalbox/itsm"
 	"signalbox/stream"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func position(offset int64) itsm.Position {

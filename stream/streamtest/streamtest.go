@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"signalbox/itsm"
 	"signalbox/stream"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // patience is how long anything may take.
