@@ -1,6 +1,9 @@
 package itsm
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Status says whether a source reports a condition as present.
 type Status string
@@ -44,7 +47,17 @@ func (a *Alert) Group() string {
 	if a.GroupKey != "" {
 		return a.GroupKey
 	}
-	return a.Labels.Get("alertname") + "\xff" + a.Labels.Get("cluster") + "\xff" + a.Labels.Get("service")
+	key := []byte{'{'}
+	for _, name := range [...]string{"alertname", "cluster", "service"} {
+		if value := a.Labels.Get(name); value != "" {
+			if len(key) > 1 {
+				key = append(key, ", "...)
+			}
+			key = append(append(key, name...), '=')
+			key = strconv.AppendQuote(key, value)
+		}
+	}
+	return string(append(key, '}'))
 }
 
 // Sample is one measurement of telemetry.
