@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"signalbox/cmdb"
 	"signalbox/correlate"
 	"signalbox/ingest/events"
@@ -143,25 +145,51 @@ func (r *replayRun) run(ctx context.Context, path string) error {
 	}
 	defer closeIn()
 	reader := events.NewReader(in, events.ReaderOptions{Name: path, IgnoreLabels: r.ignore})
-	for {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
+	group, ctx := errgroup.WithContext(ctx)
+	ahead := make(chan []itsm.Record, 4) // reading is half of the work, so it has a core of its own
+	group.Go(func() error {
+		defer close(ahead)
+		return readAhead(ctx, reader, ahead)
+	})
+	for records := range ahead {
+		for i := range records {
+			if r.first != nil {
+				r.engine.Apply(records[i].Time, itsm.Input{Adopt: &itsm.Adopt{Estate: r.first}})
+				r.first = nil
+			}
+			r.apply(records[i])
 		}
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if r.first != nil {
-			r.engine.Apply(record.Time, itsm.Input{Adopt: &itsm.Adopt{Estate: r.first}})
-			r.first = nil
-		}
-		r.apply(record)
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	if !r.last.IsZero() {
 		r.engine.Advance(r.last)
+	}
+	return nil
+}
+
+// readAhead sends the records of a file in batches.
+func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Record) error {
+	const batch = 256
+	for end := false; !end; {
+		records := make([]itsm.Record, 0, batch)
+		for len(records) < batch && !end {
+			record, err := reader.Read()
+			switch {
+			case errors.Is(err, io.EOF):
+				end = true
+			case err != nil:
+				return err
+			default:
+				records = append(records, record)
+			}
+		}
+		select {
+		case out <- records:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
 }

@@ -50,6 +50,10 @@ type span struct {
 	member     *member
 }
 
+func (p *span) covers(at time.Time) bool {
+	return !at.Before(p.start) && (p.end.IsZero() || !at.After(p.end))
+}
+
 // member is an alert in one incident, or a quiet one in none.
 type member struct {
 	alert *alert

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -435,10 +436,14 @@ func (e *Engine) Holder(fp itsm.Fingerprint, at time.Time) string {
 	if a == nil {
 		return ""
 	}
+	// Periods nearly always lie in the order of their starts; only what came late does not.
+	after := sort.Search(len(a.past), func(i int) bool { return a.past[i].start.After(at) })
+	if after > 0 && a.past[after-1].covers(at) {
+		return a.past[after-1].member.holder()
+	}
 	for i := len(a.past) - 1; i >= 0; i-- {
-		p := a.past[i]
-		if !at.Before(p.start) && (p.end.IsZero() || !at.After(p.end)) {
-			return p.member.holder()
+		if a.past[i].covers(at) {
+			return a.past[i].member.holder()
 		}
 	}
 	for i := len(a.members) - 1; i >= 0; i-- {

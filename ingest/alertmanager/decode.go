@@ -229,8 +229,8 @@ func (d *decoder) labels(field string, v *itsm.Labels) error {
 		d.faults.Add(field, "an object of strings is expected")
 		return d.skip(3)
 	}
-	if cap(d.slab)-len(d.slab) < 32 {
-		d.slab = make([]itsm.Label, 0, 1024)
+	if cap(d.slab)-len(d.slab) < 8 { // begin small: a single alert must not hold a large one
+		d.slab = make([]itsm.Label, 0, min(1024, max(16, 2*cap(d.slab))))
 	}
 	start, sorted := len(d.slab), true
 	err := d.object(func(name string) error {
