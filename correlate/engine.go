@@ -441,9 +441,9 @@ func (e *Engine) Holder(fp itsm.Fingerprint, at time.Time) string {
 	if after > 0 && a.past[after-1].covers(at) {
 		return a.past[after-1].member.holder()
 	}
-	for i := len(a.past) - 1; i >= 0; i-- {
-		if a.past[i].covers(at) {
-			return a.past[i].member.holder()
+	for _, p := range slices.Backward(a.past) {
+		if p.covers(at) {
+			return p.member.holder()
 		}
 	}
 	for i := len(a.members) - 1; i >= 0; i-- {
