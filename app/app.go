@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +20,8 @@ import (
 
 	"signalbox/correlate"
 	"signalbox/ingest"
+	"signalbox/ingest/alertmanager"
+	"signalbox/ingest/events"
 	"signalbox/itsm"
 	"signalbox/stream"
 	"signalbox/ui"
@@ -48,7 +52,8 @@ type App struct {
 	listener net.Listener
 	server   *http.Server
 	stop     context.CancelFunc // ends everything; set by Run
-	ready    atomic.Bool
+	shown    atomic.Bool // the board shows what the log held at the start
+	ready    atomic.Bool // and rules and estate files are in force
 	reloads  prometheus.Gauge
 }
 
@@ -105,13 +110,13 @@ func (a *App) openStream(ctx context.Context) (err error) {
 
 func (a *App) buildLoops(_ context.Context) error {
 	for n := range a.stream.Shards() {
-		engine, err := correlate.New(correlate.Options{Shard: n, Shards: a.stream.Shards(), Config: a.opts.Config.Rules()})
-		if err != nil {
-			return fmt.Errorf("build engine %d: %w", n, err)
-		}
 		shard := a.stream.Shard(n)
+		// An engine begins with the same rules everywhere; those of the configuration are a record.
+		newEngine := func() (*correlate.Engine, error) {
+			return correlate.New(correlate.Options{Shard: n, Shards: a.stream.Shards(), Config: correlate.DefaultConfig()})
+		}
 		loop, err := correlate.NewLoop(correlate.LoopOptions{
-			Shard: n, Journal: shard, Versions: a.stream, Engine: engine, Logger: a.log, End: shard.End,
+			Shard: n, Journal: shard, Versions: a.stream, NewEngine: newEngine, Logger: a.log, End: shard.End,
 			Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"shard": strconv.Itoa(n)}, a.registry),
 		})
 		if err != nil {
@@ -126,8 +131,11 @@ func (a *App) buildDoors() (http.Handler, error) {
 	cfg := a.opts.Config
 	mux := http.NewServeMux()
 	ingestConfig := ingest.DefaultConfig()
-	ingestConfig.Identity = cfg.Identity
-	doors, err := ingest.New(ingest.Options{Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log})
+	ingestConfig.Identity, ingestConfig.ResolveTimeout = cfg.Identity, cfg.Incident.ResolveTimeout
+	doors, err := ingest.New(ingest.Options{
+		Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log,
+		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Post(), events.Receiver()},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +148,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 		return nil, err
 	}
 	a.ui.Register(mux)
-	a.estate = &estateFiles{paths: cfg.Estate.Files, put: a.ui.PutEstate, log: a.log.With("component", "estate")}
+	a.estate = &estateFiles{paths: cfg.Estate.Files, put: a.ui.PutEstateFiles, log: a.log.With("component", "estate")}
 	a.reloads = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "signalbox_app_last_reload_successful", Help: "1 when the last reload of configuration and estate files was taken.",
 	})
@@ -149,7 +157,25 @@ func (a *App) buildDoors() (http.Handler, error) {
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Signalbox is healthy.") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)
 	mux.HandleFunc("POST /-/reload", a.serveReload)
-	return mux, nil
+	return a.untilShown(mux), nil
+}
+
+// untilShown keeps readers away while the board is not complete: incidents would seem to vanish,
+// and their revisions to go back. The doors take alerts all the same.
+func (a *App) untilShown(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.shown.Load() && readsBoard(r.URL.Path) {
+			a.serveReady(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func readsBoard(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/api/v1/")
+	first, _, _ := strings.Cut(rest, "/")
+	return ok && first != "ingest" && first != "status" && first != "openapi.yaml"
 }
 
 // sourcesOf translates what the doors know of their senders for the connect page.
@@ -186,6 +212,9 @@ func (a *App) Run(ctx context.Context) error {
 	rooms.Go(func() error { return a.ui.Run(roomsCtx) })
 	rooms.Go(func() error { return a.tail(roomsCtx, caughtUp) })
 	group.Go(func() error {
+		if err := a.beginLog(groupCtx); err != nil && groupCtx.Err() == nil {
+			return err
+		}
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
@@ -232,6 +261,7 @@ func (a *App) becomeReady(ctx context.Context, caughtUp <-chan struct{}) error {
 	case <-ctx.Done():
 		return nil
 	}
+	a.shown.Store(true)
 	if err := a.adoptRules(ctx); err != nil {
 		return err
 	}
@@ -290,7 +320,8 @@ func (a *App) Close() error {
 }
 
 func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if !a.ready.Load() {
+	behind := func(l *correlate.Loop) bool { return !l.CaughtUp() }
+	if !a.ready.Load() || slices.ContainsFunc(a.loops, behind) {
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, http.StatusServiceUnavailable, "not_ready", "the log is being applied; the board is not complete yet")
 		return

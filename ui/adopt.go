@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"signalbox/cmdb"
 	"signalbox/itsm"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // adoptEstate brings the estate up to date after a batch: a newly adopted version is read and
@@ -111,12 +113,20 @@ var originWords = regexp.MustCompile(`^[A-Za-z0-9._:/@ -]{1,200}$`)
 // shard has adopted it. Faults in the file are a problem with all of them. A file that changes
 // nothing is answered at once.
 func (u *UI) PutEstate(ctx context.Context, origin string, data []byte) (string, error) {
-	if !originWords.MatchString(origin) {
-		return "", badRequest("invalid_origin", "origin: a name of at most 200 letters, digits and . _ : / @ - is expected")
-	}
-	part, err := cmdb.Parse(origin, data)
+	return u.putParts(ctx, map[string][]byte{origin: data}, func(string) bool { return false })
+}
+
+// PutEstateFiles makes estate files the parts of the origins "file:NAME", by that origin, in place of
+// all such parts there were. They are taken together or not at all, so they may name each other's items.
+func (u *UI) PutEstateFiles(ctx context.Context, files map[string][]byte) (string, error) {
+	return u.putParts(ctx, files, func(origin string) bool { return strings.HasPrefix(origin, "file:") })
+}
+
+// putParts adopts the estate in force with some parts replaced and those that drop names left out.
+func (u *UI) putParts(ctx context.Context, files map[string][]byte, drop func(origin string) bool) (string, error) {
+	parts, err := parseParts(files)
 	if err != nil {
-		return "", estateProblem(err)
+		return "", err
 	}
 	select {
 	case u.putting <- struct{}{}:
@@ -125,10 +135,9 @@ func (u *UI) PutEstate(ctx context.Context, origin string, data []byte) (string,
 		return "", ctx.Err()
 	}
 	u.views.mu.RLock()
-	parts := cmdb.Parts{origin: part}
-	for name, p := range u.views.estate.parts {
-		if name != origin {
-			parts[name] = p
+	for origin, part := range u.views.estate.parts {
+		if parts[origin] == nil && !drop(origin) {
+			parts[origin] = part
 		}
 	}
 	have := u.views.estate.version
@@ -144,21 +153,58 @@ func (u *UI) PutEstate(ctx context.Context, origin string, data []byte) (string,
 	if err != nil {
 		return "", fmt.Errorf("store the estate: %w", err)
 	}
-	if id == have && u.inForce(func(a itsm.Adopted) bool { return a.Estate == id }) {
+	adopted := func(a itsm.Adopted) bool { return a.Estate == id }
+	if id == have && u.inForce(adopted) {
 		return id, nil
 	}
 	if err := u.door.Append(ctx, itsm.Input{Adopt: &itsm.Adopt{Estate: &itsm.Version{ID: id, Data: encoded}}}); err != nil {
 		return "", fmt.Errorf("adopt the estate: %w", err)
 	}
-	return id, u.waitAdopted(ctx, "estate "+id, func(a itsm.Adopted) bool { return a.Estate == id }, func(v *views) bool { return v.estate.version == id })
+	return id, u.waitAdopted(ctx, "estate "+id, adopted, func(v *views) bool { return v.estate.version == id })
 }
 
+// parseParts reads the estate file of each origin and reports the faults of all.
+func parseParts(files map[string][]byte) (cmdb.Parts, error) {
+	parts := cmdb.Parts{}
+	var faults []error
+	for _, origin := range slices.Sorted(maps.Keys(files)) {
+		if !originWords.MatchString(origin) {
+			return nil, badRequest("invalid_origin", "origin: a name of at most 200 letters, digits and . _ : / @ - is expected")
+		}
+		part, err := cmdb.Parse(origin, files[origin])
+		parts[origin] = part
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, estateProblem(err)
+	}
+	return parts, nil
+}
+
+// estateProblem lists every fault with its line and item.
 func estateProblem(err error) *problem {
 	p := badRequest("invalid_estate", err.Error())
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		p.Faults = append(p.Faults, fault{Field: "estate", Reason: line})
+	for _, err := range leaves(err) {
+		f := fault{Field: "estate", Reason: err.Error()}
+		if of, ok := errors.AsType[cmdb.Fault](err); ok {
+			f.File, f.Line, f.Item, f.Reason = of.File, of.Line, of.Item, of.Reason
+		}
+		p.Faults = append(p.Faults, f)
 	}
 	return p
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var out []error
+	for _, err := range joined.Unwrap() {
+		out = append(out, leaves(err)...)
+	}
+	return out
 }
 
 // inForce tells whether every shard says so of its versions.
@@ -220,12 +266,7 @@ func (u *UI) CloseStreams() { u.hub.close() }
 func (u *UI) handlePutEstate(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEstate))
 	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			writeProblem(w, newProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the body is larger than %d bytes", maxEstate)))
-			return
-		}
-		writeProblem(w, badRequest("unreadable_body", "read the body: "+err.Error()))
+		writeProblem(w, bodyProblem(err, maxEstate))
 		return
 	}
 	origin := r.URL.Query().Get("origin")

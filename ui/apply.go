@@ -41,13 +41,16 @@ func (u *UI) Apply(batch []itsm.Published) error {
 	}
 	if b.board {
 		u.hub.publish(b.changes, u.views.offset)
+		u.metrics.offset.Set(float64(u.views.offset))
 	}
-	u.views.wake()
 	u.views.mu.Unlock()
 
 	if b.estate {
 		u.adoptEstate()
 	}
+	u.views.mu.Lock()
+	u.views.wake()
+	u.views.mu.Unlock()
 	u.metrics.applySeconds.Observe(time.Since(began).Seconds())
 	return nil
 }

@@ -27,7 +27,7 @@ func (u *UI) figures(now time.Time) figures {
 
 func (u *UI) handleBoard(w http.ResponseWriter, _ *http.Request) {
 	f := u.figures(time.Now())
-	at, rows := u.snapshot()
+	at, rows := u.views.board()
 	size := 512
 	for _, r := range rows {
 		size += len(r.raw) + 1
@@ -48,15 +48,16 @@ func (u *UI) handleBoard(w http.ResponseWriter, _ *http.Request) {
 	writeBytes(w, http.StatusOK, append(b, '}'))
 }
 
-// snapshot takes position and rows under one lock, so neither is newer than the other.
-func (u *UI) snapshot() (position, []*row) {
-	u.views.mu.RLock()
-	at := position{Epoch: u.views.epoch, Offset: u.views.offset}
-	rows := make([]*row, 0, len(u.views.open))
-	for _, h := range u.views.open {
+// board takes position and rows under one lock, so neither is newer than the other; the most
+// urgent row comes first.
+func (v *views) board() (position, []*row) {
+	v.mu.RLock()
+	at := position{Epoch: v.epoch, Offset: v.offset}
+	rows := make([]*row, 0, len(v.open))
+	for _, h := range v.open {
 		rows = append(rows, h.row)
 	}
-	u.views.mu.RUnlock()
+	v.mu.RUnlock()
 	slices.SortFunc(rows, func(a, b *row) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.ID, b.ID))
 	})

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"signalbox/itsm"
 )
@@ -119,6 +120,9 @@ func readCommand(w http.ResponseWriter, r *http.Request, action itsm.Action, inc
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBody))
 	if err != nil {
 		return c, bodyProblem(err, maxCommandBody)
+	}
+	if !utf8.Valid(body) {
+		return c, badRequest("invalid_utf8", "the body is not valid UTF-8")
 	}
 	if bad := decodeCommand(body, &c); bad != nil {
 		return c, bad

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -88,6 +89,54 @@ func itemAnswer(it *itsm.Item) itemJSON {
 		out.Identifiers = []map[string]string{}
 	}
 	return out
+}
+
+// itemDetail is an item with what is around it.
+type itemDetail struct {
+	itemJSON
+	Relations []relationJSON    `json:"relations"`
+	Alerts    []json.RawMessage `json:"alerts"`    // current ones, those that began first before others
+	Incidents []json.RawMessage `json:"incidents"` // on the board, the most urgent first
+}
+
+// The bounds of an item's detail.
+const (
+	detailRelations = 1000
+	detailIncidents = 100
+)
+
+// item collects what is known about an item.
+func (v *views) item(id string) (itemDetail, bool) {
+	current := v.current()
+	v.mu.RLock()
+	it := v.estate.items[id]
+	relations := v.estate.touching[id]
+	v.mu.RUnlock()
+	if it == nil {
+		return itemDetail{}, false
+	}
+	d := itemDetail{itemJSON: itemAnswer(it), Relations: []relationJSON{}, Alerts: []json.RawMessage{}, Incidents: []json.RawMessage{}}
+	for _, r := range relations[:min(len(relations), detailRelations)] {
+		d.Relations = append(d.Relations, relationAnswer(r))
+	}
+	on := paginate(current, paging{limit: detailAlerts}, func(c currentAlert) bool { return c.item.Value() == id },
+		func(c currentAlert) sortKey { return alertKey("startsAt", c.alert) })
+	holding := map[*row]bool{}
+	for _, c := range current {
+		if c.incident != nil && c.item.Value() == id {
+			holding[c.incident] = true
+		}
+	}
+	for _, c := range on.rows {
+		d.Alerts = append(d.Alerts, c.json())
+	}
+	_, rows := v.board()
+	for _, r := range rows {
+		if len(d.Incidents) < detailIncidents && (holding[r] || slices.ContainsFunc(r.Causes, func(c itsm.Cause) bool { return c.Item == id })) {
+			d.Incidents = append(d.Incidents, r.raw)
+		}
+	}
+	return d, true
 }
 
 // relationJSON is a relation in answers: every field is there.

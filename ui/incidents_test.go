@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"signalbox/itsm"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 type incidentPage struct {
@@ -32,7 +32,9 @@ func TestListIncidents(t *testing.T) {
 	w := newWorld(t)
 	maria, netops := "maria", "netops"
 	w.putIncident(anIncident(1, func(i *itsm.Incident) { i.Priority, i.AlertCounts.Total, i.Assignee = 1, 30, &maria }))
-	w.putIncident(anIncident(2, func(i *itsm.Incident) { i.Priority, i.State, i.Team, i.Title = 3, itsm.StateInProgress, &netops, "Line 2 stopped" }))
+	w.putIncident(anIncident(2, func(i *itsm.Incident) {
+		i.Priority, i.State, i.Team, i.Title = 3, itsm.StateInProgress, &netops, "Line 2 stopped"
+	}))
 	w.putIncident(anIncident(3, func(i *itsm.Incident) { i.Priority, i.State, i.Services = 2, itsm.StateResolved, []string{"checkout"} }))
 	w.putIncident(anIncident(4, mergedInto("id1")))
 	w.putAlert("id1", anAlert("alertname=KubeNodeNotReady,node=n1"))
@@ -231,9 +233,11 @@ func TestTimeline(t *testing.T) {
 		Next    *string
 	}
 	seqs := func(l timeline) (out string) {
+		var outSb236 strings.Builder
 		for _, e := range l.Entries {
-			out += fmt.Sprint(e.Seq, e.Text, " ")
+			fmt.Fprintf(&outSb236, "%d %s ", e.Seq, e.Text)
 		}
+		out += outSb236.String()
 		return out
 	}
 	if got := seqs(into[timeline](t, w.get("/api/v1/incidents/id1/timeline"))); got != "1 x 2 again 4 x " {

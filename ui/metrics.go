@@ -1,6 +1,10 @@
 package ui
 
 import (
+	"net/http"
+	"strconv"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -10,6 +14,9 @@ type metrics struct {
 	dropped      *prometheus.CounterVec
 	applySeconds prometheus.Histogram
 	offset       prometheus.Gauge
+
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
 
 	changes    prometheus.Counter
 	clients    prometheus.Gauge
@@ -40,11 +47,19 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "signalbox_ui_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
 		})
 	}
+	requestSeconds := f.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "signalbox_ui_request_seconds", Help: "Time to answer a request of the API.", Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
+	}, []string{"route"})
 	return &metrics{
 		records:      vec("records_total", "Records of the public topics taken in.", "topic"),
 		dropped:      vec("records_dropped_total", "Records of the public topics that could not be used.", "reason"),
 		applySeconds: seconds("apply_seconds", "Time to take a batch of records in."),
 		offset:       gauge("incidents_offset", "Offset of the last record of the incidents topic that the board shows."),
+
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_ui_requests_total", Help: "Requests of the API, by route and status of the answer.",
+		}, []string{"route", "status"}),
+		requestSeconds: requestSeconds,
 
 		changes:    counter("board_changes_total", "Changes of rows of the board."),
 		clients:    gauge("stream_clients", "Connected watchers of the board."),
@@ -58,4 +73,28 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		commandSeconds: seconds("command_seconds", "Time from a command to its outcome."),
 		estateFaults:   counter("estate_faults_total", "Versions of the estate that could not be shown."),
 	}
+}
+
+// measured counts the requests of a route.
+func (m *metrics) measured(route string, next http.HandlerFunc) http.HandlerFunc {
+	seconds := m.requestSeconds.WithLabelValues(route)
+	return func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next(sw, r)
+		seconds.Observe(time.Since(began).Seconds())
+		m.requests.WithLabelValues(route, strconv.Itoa(sw.status)).Inc()
+	}
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }

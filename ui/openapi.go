@@ -19,15 +19,14 @@ func handleOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openAPI) // the client is gone when this fails
 }
 
-// unknownPath answers every path of the API that nobody else does: 405 when another method would
-// do, 404 else.
+// unknownPath answers what no other handler does: 405 when the path takes another method, 404 else.
 func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			other := r.Clone(r.Context())
 			other.Method = method
-			if _, pattern := mux.Handler(other); pattern != "/api/" && strings.HasPrefix(pattern, method+" /api/") {
+			if _, pattern := mux.Handler(other); strings.HasPrefix(pattern, method+" ") {
 				allowed = append(allowed, method)
 			}
 		}
@@ -36,8 +35,13 @@ func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 				fmt.Sprintf("there is no %s; /api/v1/openapi.yaml lists what there is", r.URL.Path)))
 			return
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeProblem(w, newProblem(http.StatusMethodNotAllowed, "method_not_allowed",
-			fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(allowed, ", "), r.Method)))
+		writeMethods(w, r, allowed...)
 	}
+}
+
+// writeMethods answers 405 with what a path takes.
+func writeMethods(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	list := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", list)
+	writeProblem(w, newProblem(http.StatusMethodNotAllowed, "method_not_allowed", fmt.Sprintf("%s takes %s, not %s", r.URL.Path, list, r.Method)))
 }

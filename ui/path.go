@@ -14,11 +14,8 @@ import (
 // handleItem answers /items/{id} and /items/{id}/impact: an id may hold slashes.
 func (u *UI) handleItem(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	u.views.mu.RLock()
-	it := u.views.estate.items[id]
-	u.views.mu.RUnlock()
-	if it != nil {
-		writeJSON(w, http.StatusOK, itemAnswer(it))
+	if detail, ok := u.views.item(id); ok {
+		writeJSON(w, http.StatusOK, detail)
 		return
 	}
 	if id, ok := strings.CutSuffix(id, "/impact"); ok {
@@ -163,19 +160,27 @@ func (u *UI) handlePath(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	u.views.mu.RLock()
-	defer u.views.mu.RUnlock()
-	if h.row == nil {
+	answer, ok := u.views.path(h)
+	if !ok {
 		writeProblem(w, newProblem(http.StatusNotFound, "incident_not_found", "the incident was forgotten"))
 		return
 	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (v *views) path(h *holder) (pathAnswer, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if h.row == nil {
+		return pathAnswer{}, false
+	}
 	firing := map[string]bool{}
-	for _, a := range u.views.alertsOf(h) {
+	for _, a := range v.alertsOf(h) {
 		if a.firing() {
 			firing[a.item.Value()] = true
 		}
 	}
-	writeJSON(w, http.StatusOK, u.views.estate.path(h.row, firing))
+	return v.estate.path(h.row, firing), true
 }
 
 // picture is a path being drawn.

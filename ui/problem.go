@@ -25,7 +25,9 @@ type problem struct {
 type fault struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
+	File   string `json:"file,omitempty"` // the origin of the part of the estate
 	Line   int    `json:"line,omitempty"`
+	Item   string `json:"item,omitempty"`
 }
 
 // Error implements error.

@@ -101,31 +101,42 @@ func New(o Options) (*UI, error) {
 	return u, nil
 }
 
-// Register adds the API, the board and the web app to a mux.
+// Register adds the API, the board and the web app to a mux. The server in front of it refuses
+// requests of foreign origins.
 func (u *UI) Register(mux *http.ServeMux) {
+	nothing := unknownPath(mux)
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /api/v1/incidents":                u.handleIncidents,
 		"GET /api/v1/incidents/{id}":           u.handleIncident,
 		"GET /api/v1/incidents/{id}/alerts":    u.handleIncidentAlerts,
 		"GET /api/v1/incidents/{id}/timeline":  u.handleTimeline,
+		"GET /api/v1/incidents/{id}/path":      u.handlePath,
 		"POST /api/v1/incidents/{id}/{action}": u.handleCommand,
 		"GET /api/v1/alerts":                   u.handleAlerts,
 		"GET /api/v1/board":                    u.handleBoard,
-		"GET /api/v1/stream":                   u.handleStream,
-		"GET /api/v1/incidents/{id}/path":      u.handlePath,
 		"GET /api/v1/items":                    u.handleItems,
 		"GET /api/v1/items/{id...}":            u.handleItem,
+		"GET /api/v1/relations":                u.handleRelations,
 		"GET /api/v1/estate":                   u.handleGetEstate,
 		"PUT /api/v1/estate":                   u.handlePutEstate,
-		"GET /api/v1/relations":                u.handleRelations,
 		"GET /api/v1/status":                   u.handleStatus,
 		"POST /api/v1/ingest/test":             u.handleTestAlert,
 		"GET /api/v1/openapi.yaml":             handleOpenAPI,
-		"/api/":                                unknownPath(mux),
-		"/":                                    u.web.ServeHTTP,
+		"/api/":                                nothing,
 	} {
-		mux.HandleFunc(pattern, handler)
+		mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
 	}
+	mux.HandleFunc("GET /api/v1/stream", u.handleStream) // lasts as long as its client, and has metrics of its own
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		switch a := u.web.find(r.URL.Path); {
+		case a == nil:
+			nothing(w, r)
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			a.serve(w, r)
+		default:
+			writeMethods(w, r, http.MethodGet)
+		}
+	})
 }
 
 // Run gives the board its beat until ctx is done, then sends every watcher away.

@@ -107,22 +107,13 @@ func appRoute(p string) bool {
 	return false
 }
 
-// ServeHTTP implements http.Handler.
-func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		rw.Header().Set("Allow", "GET, HEAD")
-		writeProblem(rw, newProblem(http.StatusMethodNotAllowed, "method_not_allowed", r.URL.Path+" takes GET, not "+r.Method))
-		return
-	}
-	a := w.files[strings.TrimPrefix(path.Clean(r.URL.Path), "/")]
-	if a == nil && appRoute(r.URL.Path) {
+// find returns the file of the app at a path; nil: there is none.
+func (w *web) find(p string) *asset {
+	a := w.files[strings.TrimPrefix(path.Clean(p), "/")]
+	if a == nil && appRoute(p) {
 		a = w.index
 	}
-	if a == nil {
-		writeProblem(rw, newProblem(http.StatusNotFound, "no_such_path", "there is no "+r.URL.Path))
-		return
-	}
-	a.serve(rw, r)
+	return a
 }
 
 func (a *asset) serve(w http.ResponseWriter, r *http.Request) {

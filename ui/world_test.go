@@ -1,23 +1,24 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"signalbox/itsm"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
-
-	"signalbox/itsm"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	t      testing.TB
 	ui     *UI
-	server *httptest.Server
+	mux    *http.ServeMux
+	server *httptest.Server // nil: requests go straight to the mux, so that time may be virtual
 
 	mu       sync.Mutex // of Apply, as the tail's one goroutine
 	offsets  map[itsm.Topic]int64
@@ -39,35 +41,41 @@ type world struct {
 
 type worldOption func(*UI)
 
+func shards(n int) worldOption { return func(u *UI) { u.shards = n } }
+
 // newWorld starts the room behind a real listener; it ends with the test.
-func newWorld(t testing.TB, options ...worldOption) *world {
-	t.Helper()
-	w := &world{t: t, offsets: map[itsm.Topic]int64{}, versions: map[string][]byte{}}
+func newWorld(tb testing.TB, options ...worldOption) *world {
+	tb.Helper()
+	w := newRoom(tb, options...)
+	w.server = httptest.NewServer(w.mux)
+	tb.Cleanup(w.server.Close)
+	return w
+}
+
+// newRoom starts the room without a network, so that it may live in a bubble of synctest.
+func newRoom(tb testing.TB, options ...worldOption) *world {
+	tb.Helper()
+	w := &world{t: tb, mux: http.NewServeMux(), offsets: map[itsm.Topic]int64{}, versions: map[string][]byte{}}
 	u, err := New(Options{
-		Door: w, Versions: w, Shards: 2, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		Door: w, Versions: w, Shards: 1, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Version: "test", Sources: func() []Source { return w.sources },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	u.outcomeWait = 200 * time.Millisecond
 	for _, o := range options {
 		o(u)
 	}
 	w.ui = u
-	mux := http.NewServeMux()
-	u.Register(mux)
-	w.server = httptest.NewServer(mux)
+	u.Register(w.mux)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- u.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
+			tb.Errorf("Run: %v", err)
 		}
-		w.server.Close()
-		http.DefaultClient.CloseIdleConnections()
 	})
 	w.publish(itsm.TopicIncidents, "_epoch", []byte("e1"))
 	return w
@@ -161,31 +169,42 @@ func (w *world) get(path string) answer {
 
 func (w *world) do(method, path, body string, headers ...string) answer {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), method, w.server.URL+path, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	req := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	return w.send(req)
+}
+
+func (w *world) send(req *http.Request) answer {
+	w.t.Helper()
+	if w.server == nil {
+		rec := httptest.NewRecorder()
+		w.mux.ServeHTTP(rec, req)
+		return answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	}
+	at, err := url.Parse(w.server.URL + req.URL.RequestURI())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.URL, req.RequestURI, req.Host = at, "", ""
 	resp, err := w.server.Client().Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		w.t.Fatal(err)
 	}
 	return answer{resp.StatusCode, resp.Header, b}
 }
 
 // into decodes the body.
-func into[T any](t testing.TB, a answer) T {
-	t.Helper()
+func into[T any](tb testing.TB, a answer) T {
+	tb.Helper()
 	var v T
 	if err := json.Unmarshal(a.body, &v); err != nil {
-		t.Fatalf("decode %d %.200s: %v", a.status, a.body, err)
+		tb.Fatalf("decode %d %.200s: %v", a.status, a.body, err)
 	}
 	return v
 }
@@ -213,7 +232,7 @@ func anIncident(n int, change ...func(*itsm.Incident)) itsm.Incident {
 	return inc
 }
 
-// anAlert is a firing alert with the labels a=b, …
+// anAlert is a firing alert with the labels a=b, ….
 func anAlert(labels string, change ...func(*itsm.AlertState)) itsm.AlertState {
 	m := map[string]string{}
 	for pair := range strings.SplitSeq(labels, ",") {
@@ -245,13 +264,7 @@ func withState(s itsm.State) func(*itsm.Incident) {
 }
 
 func mergedInto(id string) func(*itsm.Incident) {
-	return func(inc *itsm.Incident) { inc.State, inc.MergedInto, inc.Revision = itsm.StateClosed, &id, inc.Revision+1 }
-}
-
-func compact(b []byte) string {
-	var out bytes.Buffer
-	if json.Compact(&out, b) != nil {
-		return string(b)
+	return func(inc *itsm.Incident) {
+		inc.State, inc.MergedInto, inc.Revision = itsm.StateClosed, &id, inc.Revision+1
 	}
-	return out.String()
 }
