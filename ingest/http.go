@@ -1,31 +1,18 @@
 package ingest
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
-	"signalbox/ingest/alertmanager"
-	"signalbox/ingest/events"
 	"signalbox/itsm"
 )
-
-// payload is a decoded body.
-type payload struct {
-	input   itsm.Input
-	source  string
-	refused []alertmanager.Refusal
-	unknown int
-}
-
-func (p *payload) accepted() int { return len(p.input.Alerts) + len(p.input.Changes) }
 
 // fault is an answer other than 2xx.
 type fault struct {
@@ -36,213 +23,176 @@ type fault struct {
 
 func (f *fault) Error() string { return f.detail }
 
-// decode turns a body into a payload; its error means that the body is not of the format.
-type decode func(r *http.Request, body []byte) (payload, error)
-
-// handler is one door: read, decode, append, answer.
-func (in *Ingest) handler(door string, decode decode) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		status := in.serve(w, r, door, decode)
-		in.metrics.requests.WithLabelValues(door, strconv.Itoa(status)).Inc()
-		in.metrics.seconds.WithLabelValues(door).Observe(time.Since(start).Seconds())
-	})
-}
-
-func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door string, decode decode) int {
-	select {
-	case in.waiting <- struct{}{}:
-		defer func() { <-in.waiting }()
-	default:
-		return writeFault(w, overloaded())
-	}
-	p, f := in.read(r, decode)
-	if p.source == "" {
-		p.source = sourceOf(r, "")
-	}
-	if f != nil {
-		in.metrics.refused.WithLabelValues(door, f.code).Inc()
-		in.sources.note(door, p.source, 0, 1, f.detail)
-		return writeFault(w, f)
-	}
-	in.metrics.unknown.WithLabelValues(door).Add(float64(p.unknown))
-	in.metrics.refused.WithLabelValues(door, "invalid").Add(float64(refusedCount(p.refused)))
-	if p.accepted() > 0 {
-		if err := in.door.Append(r.Context(), p.input); err != nil {
-			if !errors.Is(err, itsm.ErrOverloaded) {
-				in.log.Warn("the log did not take a payload; the sender will come again", "door", door, "source", p.source, "err", err)
-			}
-			return writeFault(w, overloaded())
-		}
-		in.metrics.accepted.WithLabelValues(door).Add(float64(p.accepted()))
-	}
-	reason := ""
-	if len(p.refused) > 0 {
-		reason = p.refused[0].Field + ": " + p.refused[0].Reason
-	}
-	in.sources.note(door, p.source, p.accepted(), refusedCount(p.refused), reason)
-	return answer(w, door, &p)
-}
-
-// read reads and decodes a body; only so many at a time.
-func (in *Ingest) read(r *http.Request, decode decode) (payload, *fault) {
-	select {
-	case in.reading <- struct{}{}:
-		defer func() { <-in.reading }()
-	case <-r.Context().Done():
-		return payload{}, overloaded()
-	}
-	body, err := in.body(r)
-	if err != nil {
-		var f *fault
-		if errors.As(err, &f) {
-			return payload{}, f
-		}
-		return payload{}, &fault{http.StatusBadRequest, "unreadable_body", "read the body: " + err.Error()}
-	}
-	p, err := decode(r, body)
-	if err != nil {
-		return p, &fault{http.StatusBadRequest, "invalid_body", err.Error()}
-	}
-	return p, nil
-}
-
 func overloaded() *fault {
 	return &fault{http.StatusServiceUnavailable, "overloaded", "too much is waiting for the log; send it again"}
 }
 
-// refusedCount counts alerts, not faults.
-func refusedCount(list []alertmanager.Refusal) int {
-	n := 0
-	for i := range list {
-		if i == 0 || list[i].Index != list[i-1].Index {
-			n++
-		}
-	}
-	return n
+// handler is one door: read, decode, append, answer.
+func (in *Ingest) handler(door Receiver) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		w.Header().Set("Cache-Control", "no-store")
+		status := in.serve(w, r, &door)
+		in.metrics.requests.WithLabelValues(door.Name, strconv.Itoa(status)).Inc()
+		in.metrics.seconds.WithLabelValues(door.Name).Observe(time.Since(start).Seconds())
+	})
 }
 
-// body reads a request's body, decompressed, within the limit.
-func (in *Ingest) body(r *http.Request) ([]byte, error) {
-	tooLarge := &fault{http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the body is larger than %d bytes", in.cfg.MaxBody)}
-	var reader io.Reader = r.Body
-	switch enc := r.Header.Get("Content-Encoding"); enc {
-	case "", "identity":
-		if r.ContentLength > in.cfg.MaxBody {
-			return nil, tooLarge
-		}
-	case "gzip":
-		gz, err := gzip.NewReader(io.LimitReader(r.Body, in.cfg.MaxBody))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		reader = gz
+func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door *Receiver) int {
+	select {
+	case in.waiting <- struct{}{}:
+		defer func() { <-in.waiting }()
 	default:
-		return nil, &fault{http.StatusUnsupportedMediaType, "unknown_encoding", fmt.Sprintf("Content-Encoding: gzip or none is expected, got %.40q", enc)}
+		return in.refuse(w, door, overloaded())
 	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 && r.ContentLength <= in.cfg.MaxBody {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(reader, in.cfg.MaxBody+1))
+	body, done, err := in.body(w, r)
+	defer done()
 	if err != nil {
-		return nil, err
+		return in.refuse(w, door, faultOf(err))
 	}
-	if n > in.cfg.MaxBody {
-		return nil, tooLarge
+	batch, err := door.Decode(body, Arrival{At: time.Now().UTC(), ResolveTimeout: in.cfg.ResolveTimeout, IgnoreLabels: in.cfg.Identity.IgnoreLabels})
+	source, named := sourceOf(r, batch.Source)
+	switch {
+	case !named:
+		return in.refuse(w, door, &fault{http.StatusBadRequest, "invalid_source", "source: at most 1024 bytes of valid UTF-8 are expected"})
+	case err != nil:
+		in.sources.note(door.Name, source, 0, 1, err.Error())
+		return in.refuse(w, door, &fault{http.StatusBadRequest, "invalid_body", err.Error()})
 	}
-	return buf.Bytes(), nil
+	in.metrics.unknown.WithLabelValues(door.Name).Add(float64(batch.Unknown))
+	if err := in.append(r, door, source, &batch); err != nil {
+		return in.refuse(w, door, overloaded())
+	}
+	in.metrics.refused.WithLabelValues(door.Name, "invalid").Add(float64(batch.RefusedCount))
+	in.sources.note(door.Name, source, batch.Accepted(), batch.RefusedCount, firstReason(batch.Refused))
+	return answer(w, door, &batch)
 }
 
-// sourceOf names the sender: ?source=, what the payload says, or the client's address.
-func sourceOf(r *http.Request, payload string) string {
-	if s := r.URL.Query().Get("source"); s != "" {
-		return s
+// append hands what was taken to the log. An error means that the sender should come again.
+func (in *Ingest) append(r *http.Request, door *Receiver, source string, b *Batch) error {
+	if b.Accepted() == 0 {
+		return nil
 	}
-	if payload != "" {
-		return payload
-	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
-	}
-	return r.RemoteAddr
-}
-
-func (in *Ingest) options() alertmanager.Options {
-	return alertmanager.Options{Now: time.Now().UTC(), ResolveTimeout: in.cfg.ResolveTimeout, IgnoreLabels: in.cfg.Identity.IgnoreLabels}
-}
-
-func (in *Ingest) webhook(r *http.Request, body []byte) (payload, error) {
-	b, err := alertmanager.DecodeWebhook(body, in.options())
-	return batchPayload(r, b, b.Source), err
-}
-
-func (in *Ingest) post(r *http.Request, body []byte) (payload, error) {
-	b, err := alertmanager.DecodePost(body, in.options())
-	return batchPayload(r, b, ""), err
-}
-
-func batchPayload(r *http.Request, b alertmanager.Batch, source string) payload {
-	source = sourceOf(r, source)
 	for i := range b.Alerts {
-		b.Alerts[i].Source = source
-	}
-	return payload{input: itsm.Input{Alerts: b.Alerts}, source: source, refused: b.Refused, unknown: b.Unknown}
-}
-
-func (in *Ingest) events(r *http.Request, body []byte) (payload, error) {
-	source := sourceOf(r, "")
-	b, err := events.DecodeBody(body, events.BodyOptions{IgnoreLabels: in.cfg.Identity.IgnoreLabels, Source: source})
-	return payload{input: b.Input, source: source, refused: b.Refused, unknown: b.Unknown}, err
-}
-
-// answer tells a sender what was taken. POST /api/v2/alerts answers as Alertmanager does: nothing,
-// or 400 with a text when any alert was bad.
-func answer(w http.ResponseWriter, door string, p *payload) int {
-	status := http.StatusOK
-	if len(p.refused) > 0 && (p.accepted() == 0 || door == "prometheus") {
-		status = http.StatusBadRequest
-	}
-	if door == "prometheus" {
-		if status == http.StatusOK {
-			w.WriteHeader(status)
-			return status
+		if b.Alerts[i].Source == "" {
+			b.Alerts[i].Source = source
 		}
-		text := ""
-		for i, r := range p.refused[:min(10, len(p.refused))] {
-			if i > 0 {
-				text += "; "
-			}
-			text += fmt.Sprintf("alert %d: %s: %s", r.Index, r.Field, r.Reason)
+	}
+	if err := in.door.Append(r.Context(), itsm.Input{Alerts: b.Alerts, Changes: b.Changes}); err != nil {
+		if !errors.Is(err, itsm.ErrOverloaded) {
+			in.log.Warn("the log did not take a payload; the sender will come again", "door", door.Name, "source", source, "err", err)
 		}
-		writeJSON(w, status, text)
-		return status
+		return err
 	}
-	refused := p.refused
-	if refused == nil {
-		refused = []alertmanager.Refusal{}
-	}
-	writeJSON(w, status, struct {
-		Accepted int                    `json:"accepted"`
-		Refused  []alertmanager.Refusal `json:"refused"`
-	}{p.accepted(), refused})
-	return status
+	in.metrics.accepted.WithLabelValues(door.Name).Add(float64(b.Accepted()))
+	return nil
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the sender has gone
-}
-
-func writeFault(w http.ResponseWriter, f *fault) int {
+// refuse answers that nothing of a payload was taken.
+func (in *Ingest) refuse(w http.ResponseWriter, door *Receiver, f *fault) int {
+	in.metrics.refused.WithLabelValues(door.Name, f.code).Inc()
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the sender has gone
-		"type": "about:blank", "title": http.StatusText(f.status), "status": f.status, "code": f.code, "detail": f.detail,
-	})
+	write(w, f.status, "application/problem+json", problemOf(f))
 	return f.status
+}
+
+// sourceOf names the sender: ?source=, what the body says, or the client's address. It is false for
+// a name that cannot be kept.
+func sourceOf(r *http.Request, said string) (string, bool) {
+	if s := r.URL.Query().Get("source"); s != "" {
+		said = s
+	}
+	if said != "" {
+		return said, len(said) <= itsm.MaxLabelName && utf8.ValidString(said)
+	}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host, true
+	}
+	return r.RemoteAddr, true
+}
+
+// problem is an error as people and programs get it (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func problemOf(f *fault) *problem {
+	return &problem{Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Code: f.code, Detail: f.detail}
+}
+
+func faultOf(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	return &fault{http.StatusBadRequest, "unreadable_body", "read the body: " + err.Error()}
+}
+
+// result is what the answer says of a payload; beside a problem when nothing was taken.
+type result struct {
+	*problem
+	Accepted     int       `json:"accepted"`
+	Refused      []Refusal `json:"refused"`
+	RefusedCount int       `json:"refusedCount"`
+}
+
+// answer tells a sender what was taken.
+func answer(w http.ResponseWriter, door *Receiver, b *Batch) int {
+	if door.Plain {
+		return answerPlain(w, b)
+	}
+	res := result{Accepted: b.Accepted(), Refused: b.Refused, RefusedCount: b.RefusedCount}
+	if res.Refused == nil {
+		res.Refused = []Refusal{}
+	}
+	if b.RefusedCount > 0 && b.Accepted() == 0 {
+		res.problem = problemOf(&fault{http.StatusBadRequest, "all_refused", firstReason(b.Refused)})
+		write(w, http.StatusBadRequest, "application/problem+json", res)
+		return http.StatusBadRequest
+	}
+	write(w, http.StatusOK, "application/json", res)
+	return http.StatusOK
+}
+
+// answerPlain answers as Alertmanager's API v2: nothing, or why alerts were refused as a text.
+func answerPlain(w http.ResponseWriter, b *Batch) int {
+	if b.RefusedCount == 0 {
+		w.WriteHeader(http.StatusOK)
+		return http.StatusOK
+	}
+	const most = 10
+	reasons := make([]string, 0, most+1)
+	for _, r := range b.Refused[:min(most, len(b.Refused))] {
+		reasons = append(reasons, fmt.Sprintf("alert %d: %s", r.Index, reason(r)))
+	}
+	if len(b.Refused) > most {
+		reasons = append(reasons, fmt.Sprintf("%d alerts were refused", b.RefusedCount))
+	}
+	write(w, http.StatusBadRequest, "application/json", strings.Join(reasons, "; "))
+	return http.StatusBadRequest
+}
+
+func reason(r Refusal) string {
+	if r.Field == "" {
+		return r.Reason
+	}
+	return r.Field + ": " + r.Reason
+}
+
+func firstReason(list []Refusal) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return reason(list[0])
+}
+
+func write(w http.ResponseWriter, status int, contentType string, v any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the sender is gone when this fails
 }

@@ -1,7 +1,8 @@
 // Package ingest is the room with the doors: it turns what the world sends over HTTP into inputs
 // of the engine. It decodes, checks every field, takes replica labels out, computes Prometheus'
 // own fingerprint, and answers 2xx only when the log has what was sent. It refuses to decide
-// anything about an alert. Decoders stand apart from transport, in a package for each format.
+// anything about an alert. Decoders stand apart from transport, in a package for each format, and
+// know this one; it knows none of them: a Receiver is what they give to it.
 //
 // An Ingest is safe for concurrent use and starts no goroutine.
 package ingest
@@ -12,12 +13,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"signalbox/itsm"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Door takes inputs of the engine. Append returns nil only when the input is durable, and an error
@@ -37,18 +37,19 @@ type Config struct {
 	Identity IdentityConfig
 	// ResolveTimeout is when an alert of POST /api/v2/alerts without endsAt expires.
 	ResolveTimeout time.Duration
-	// MaxBody bounds a body in bytes, decompressed.
-	MaxBody int64
-	// MaxConcurrent bounds the bodies that are read and decoded at the same time, MaxWaiting those
-	// whose sender waits for the log. More are answered 503.
-	MaxConcurrent, MaxWaiting int
+	// MaxBody bounds a body in bytes, decompressed, and ReadTimeout the time it may take to come.
+	MaxBody     int64
+	ReadTimeout time.Duration
+	// MaxWaiting bounds the requests that are in the house, MaxLarge those of them whose body is
+	// larger than 256 KiB. More than MaxWaiting are answered 503, more than MaxLarge wait.
+	MaxWaiting, MaxLarge int
 }
 
 // DefaultConfig returns what holds without configuration.
 func DefaultConfig() Config {
 	return Config{
 		Identity:       IdentityConfig{IgnoreLabels: []string{"prometheus_replica", "__replica__"}},
-		ResolveTimeout: 5 * time.Minute, MaxBody: 32 << 20, MaxConcurrent: 4 * runtime.GOMAXPROCS(0), MaxWaiting: 4096,
+		ResolveTimeout: 5 * time.Minute, MaxBody: 32 << 20, ReadTimeout: 30 * time.Second, MaxWaiting: 4096, MaxLarge: 4,
 	}
 }
 
@@ -60,7 +61,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("identity.ignore_labels[%d]: is empty", i))
 		}
 	}
-	if c.ResolveTimeout <= 0 || c.MaxBody <= 0 || c.MaxConcurrent <= 0 || c.MaxWaiting <= 0 {
+	if c.ResolveTimeout <= 0 || c.MaxBody <= 0 || c.ReadTimeout <= 0 || c.MaxWaiting <= 0 || c.MaxLarge <= 0 {
 		errs = append(errs, errors.New("ingest: limits must be positive"))
 	}
 	return errors.Join(errs...)
@@ -69,6 +70,7 @@ func (c Config) Validate() error {
 // Options are what New needs; every field is required.
 type Options struct {
 	Door       Door
+	Receivers  []Receiver
 	Config     Config
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -76,13 +78,14 @@ type Options struct {
 
 // Ingest is the room.
 type Ingest struct {
-	door    Door
-	cfg     Config
-	metrics *metrics
-	log     *slog.Logger
-	sources *sources
-	reading chan struct{} // a place for each body that is read and decoded
-	waiting chan struct{} // a place for each sender that waits for the log
+	door      Door
+	receivers []Receiver
+	cfg       Config
+	metrics   *metrics
+	log       *slog.Logger
+	sources   *sources
+	waiting   chan struct{} // a place for each request
+	large     chan struct{} // a place for each large body
 }
 
 // New checks the options and builds the room.
@@ -90,6 +93,8 @@ func New(o Options) (*Ingest, error) {
 	switch {
 	case o.Door == nil:
 		return nil, errors.New("ingest: Door is missing")
+	case len(o.Receivers) == 0:
+		return nil, errors.New("ingest: Receivers is missing")
 	case o.Registerer == nil:
 		return nil, errors.New("ingest: Registerer is missing")
 	case o.Logger == nil:
@@ -99,16 +104,16 @@ func New(o Options) (*Ingest, error) {
 		return nil, err
 	}
 	return &Ingest{
-		door: o.Door, cfg: o.Config, metrics: newMetrics(o.Registerer), log: o.Logger.With("component", "ingest"), sources: newSources(),
-		reading: make(chan struct{}, o.Config.MaxConcurrent), waiting: make(chan struct{}, o.Config.MaxWaiting),
+		door: o.Door, receivers: o.Receivers, cfg: o.Config, metrics: newMetrics(o.Registerer), log: o.Logger.With("component", "ingest"),
+		sources: newSources(), waiting: make(chan struct{}, o.Config.MaxWaiting), large: make(chan struct{}, o.Config.MaxLarge),
 	}, nil
 }
 
 // Register adds the doors to a mux.
 func (in *Ingest) Register(mux *http.ServeMux) {
-	mux.Handle("POST /api/v1/ingest/alertmanager", in.handler("alertmanager", in.webhook))
-	mux.Handle("POST /api/v2/alerts", in.handler("prometheus", in.post))
-	mux.Handle("POST /api/v1/ingest/events", in.handler("events", in.events))
+	for _, door := range in.receivers {
+		mux.Handle("POST "+door.Path, in.handler(door))
+	}
 }
 
 // Sources tells who has sent something, the latest first.

@@ -3,7 +3,7 @@ package itsm
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -89,7 +89,7 @@ func (c *Command) Validate() error {
 	}
 	uses, needs, known := c.Action.fields()
 	if !known {
-		f.Add("action", "%q is not an action", string(c.Action))
+		f.Add("action", "%.64q is not an action", string(c.Action))
 		return f.Err()
 	}
 	for _, n := range needs {
@@ -113,6 +113,9 @@ func (c *Command) Validate() error {
 }
 
 func (c *Command) validateValues(f *Faults) {
+	if c.Until != nil {
+		ValidateTime("until", *c.Until, f)
+	}
 	switch c.Action {
 	case ActionAssign:
 		if !c.Team.Set && !c.Person.Set {
@@ -191,7 +194,7 @@ func (r *IncidentRef) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(b, &r.ID); err != nil {
-		return fmt.Errorf("an incident is an id, a number, or {\"alert\": fingerprint}")
+		return errors.New("an incident is an id, a number, or {\"alert\": fingerprint}")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package itsm
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -124,7 +125,7 @@ func (ls *Labels) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	if tok != json.Delim('{') {
-		return fmt.Errorf("labels: an object of strings is expected")
+		return errors.New("labels: an object of strings is expected")
 	}
 	var out Labels
 	for dec.More() {

@@ -2,7 +2,6 @@ package events
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,11 +87,8 @@ func (w *Writer) adopt(a *itsm.Adopt) error {
 		if v == nil {
 			return nil
 		}
-		if !json.Valid(v.Data) {
-			return fmt.Errorf("adopted %s %s: not JSON", name, v.ID)
-		}
-		if bytes.ContainsAny(v.Data, "\n\r") {
-			return fmt.Errorf("adopted %s %s: not on one line", name, v.ID)
+		if !compact(v.Data) {
+			return fmt.Errorf("adopted %s %s: not JSON on one line", name, v.ID)
 		}
 		if !first {
 			w.b = append(w.b, ',')
