@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"signalbox/itsm"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Journal is the durable side of one shard. One goroutine uses it. Every method may return
-// itsm.ErrFenced when a newer owner has taken over; the loop then ends.
+// itsm.ErrFenced when a newer owner has taken over; the loop then ends. After an error that wraps
+// itsm.ErrUnavailable the loop takes the shard over again.
 type Journal interface {
 	// Recover takes the shard over, fences every earlier owner and hands each entity of the last
 	// checkpoint to load. It returns the position to go on from, zero for a new shard.
@@ -37,18 +39,23 @@ type Versions interface {
 	Version(ctx context.Context, id string) ([]byte, error)
 }
 
-// checkpointEvery and maxChanges bound what a recovery has to apply again.
 const (
+	// checkpointEvery and checkpointBytes bound what a recovery has to apply again.
 	checkpointEvery = time.Second
+	checkpointBytes = 8 << 20
 	maxRead         = 250 * time.Millisecond
+	// The pause before a shard is taken over again doubles from the first to the second.
+	minPause, maxPause = 100 * time.Millisecond, 5 * time.Second
 )
 
 // LoopOptions is what a Loop needs; every field is required.
 type LoopOptions struct {
-	Shard      int
-	Journal    Journal
-	Versions   Versions
-	Engine     *Engine
+	Shard    int
+	Journal  Journal
+	Versions Versions
+	// NewEngine builds the empty engine that a takeover fills. What it is built with must not
+	// depend on this process: the log decides.
+	NewEngine  func() (*Engine, error)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	// End returns the offset behind the last record of the shard's log as it is now.
@@ -62,6 +69,7 @@ type Loop struct {
 	metrics *metrics
 	log     *slog.Logger
 
+	engine   *Engine
 	position itsm.Position
 	ticked   time.Time // the deadline that the last tick was written for
 	cut      time.Time // when the last checkpoint was cut
@@ -69,6 +77,7 @@ type Loop struct {
 
 	ready     chan struct{}
 	readyOnce sync.Once
+	caughtUp  atomic.Bool
 }
 
 // NewLoop checks the options. It starts nothing.
@@ -78,8 +87,8 @@ func NewLoop(opts LoopOptions) (*Loop, error) {
 		return nil, errors.New("loop: Journal is missing")
 	case opts.Versions == nil:
 		return nil, errors.New("loop: Versions is missing")
-	case opts.Engine == nil:
-		return nil, errors.New("loop: Engine is missing")
+	case opts.NewEngine == nil:
+		return nil, errors.New("loop: NewEngine is missing")
 	case opts.Logger == nil:
 		return nil, errors.New("loop: Logger is missing")
 	case opts.Registerer == nil:
@@ -98,37 +107,71 @@ func NewLoop(opts LoopOptions) (*Loop, error) {
 // and everything that follows from it is published.
 func (l *Loop) Ready() <-chan struct{} { return l.ready }
 
-// Run recovers the shard and goes on until ctx is done; then it cuts a last checkpoint, within a
-// time of its own, and returns nil.
+// CaughtUp tells whether that holds now: it does not while the shard is taken over once more. It
+// may be called at any time.
+func (l *Loop) CaughtUp() bool { return l.caughtUp.Load() }
+
+// Run owns the shard until ctx is done; then it cuts a last checkpoint and returns nil. While the
+// log is not available it comes again, with pauses: nothing accepted is lost meanwhile.
 func (l *Loop) Run(ctx context.Context) error {
-	if err := l.recover(ctx); err != nil {
+	for pause := minPause; ; pause = min(2*pause, maxPause) {
+		err := l.own(ctx)
+		if l.caughtUp.Swap(false) {
+			pause = minPause
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("recover shard %d: %w", l.opts.Shard, err)
+		if !errors.Is(err, itsm.ErrUnavailable) {
+			return fmt.Errorf("shard %d: %w", l.opts.Shard, err)
+		}
+		l.metrics.takeovers.Inc()
+		l.log.Error("nothing is correlated until the log is available again", "err", err, "next_try", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// own recovers the shard and goes on until ctx is done or an error. A write that has begun is
+// finished, within the journal's own time limit: broken off, its fate would be unknown.
+func (l *Loop) own(ctx context.Context) error {
+	if err := l.recover(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
 	}
 	end, err := l.opts.End(ctx)
 	if err != nil {
-		return fmt.Errorf("find the end of shard %d: %w", l.opts.Shard, err)
+		return fmt.Errorf("find the end: %w", err)
 	}
-	err = l.follow(ctx, end)
-	if ctx.Err() == nil {
-		return fmt.Errorf("shard %d: %w", l.opts.Shard, err)
+	writing := context.WithoutCancel(ctx)
+	for ctx.Err() == nil {
+		if err := l.step(ctx, writing, end); err != nil {
+			if errors.Is(err, ctx.Err()) { // a read was broken off, nothing is half done
+				break
+			}
+			return err
+		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := l.checkpoint(last); err != nil {
+	if !l.dirty {
+		return nil
+	}
+	if err := l.checkpoint(writing); err != nil {
 		l.log.Warn("no last checkpoint; the next start applies a few records again", "err", err)
 	}
 	return nil
 }
 
-func (l *Loop) recover(ctx context.Context) error {
+func (l *Loop) recover(ctx context.Context) (err error) {
 	start := time.Now()
+	if l.engine, err = l.opts.NewEngine(); err != nil {
+		return err
+	}
 	entities := 0
 	at, err := l.opts.Journal.Recover(ctx, func(e itsm.Entity) error {
 		entities++
-		return l.opts.Engine.Restore(e)
+		return l.engine.Restore(e)
 	})
 	if err != nil {
 		return err
@@ -144,57 +187,53 @@ func (l *Loop) recover(ctx context.Context) error {
 			return fmt.Errorf("read rules %s: %w", at.Rules, err)
 		}
 	}
-	if err := l.opts.Engine.Restored(at, estate, rules); err != nil {
+	if err := l.engine.Restored(at, estate, rules); err != nil {
 		return err
 	}
-	l.position, l.cut = at, time.Now()
+	l.position, l.cut, l.dirty, l.ticked = at, time.Now(), false, time.Time{}
 	l.log.Info("shard recovered", "entities", entities, "offset", at.Offset, "seconds", time.Since(start).Seconds())
 	return nil
 }
 
-func (l *Loop) follow(ctx context.Context, end int64) error {
-	for {
-		if l.position.Offset >= end {
-			l.readyOnce.Do(func() { close(l.ready) })
-		}
-		records, err := l.opts.Journal.Read(ctx, l.wait())
-		if err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		if err := l.apply(ctx, records); err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			if err := l.tick(ctx); err != nil {
-				return err
-			}
-		}
-		if l.dirty && time.Since(l.cut) >= checkpointEvery {
-			if err := l.checkpoint(ctx); err != nil {
-				return err
-			}
-		}
+// step applies what comes next, or lets due timers fire.
+func (l *Loop) step(ctx, writing context.Context, end int64) error {
+	if l.position.Offset >= end && !l.caughtUp.Load() {
+		l.caughtUp.Store(true)
+		l.readyOnce.Do(func() { close(l.ready) })
 	}
+	records, err := l.opts.Journal.Read(ctx, l.wait())
+	if err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	if len(records) > 0 {
+		err = l.apply(writing, records)
+	} else {
+		err = l.tick(writing)
+	}
+	if err != nil {
+		return err
+	}
+	if l.dirty && (time.Since(l.cut) >= checkpointEvery || l.engine.Dirty() >= checkpointBytes) {
+		return l.checkpoint(writing)
+	}
+	return nil
 }
 
 // wait is how long to wait for a record: until the next timer is due, or a checkpoint.
 func (l *Loop) wait() time.Duration {
 	wait := maxRead
-	if due, ok := l.opts.Engine.Deadline(); ok {
+	if due, ok := l.engine.Deadline(); ok {
 		wait = min(wait, time.Until(due))
 	}
 	return max(wait, time.Millisecond)
 }
 
 func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
-	if len(records) == 0 {
-		return nil
-	}
 	start := time.Now()
 	var updates []itsm.Update
 	for i := range records {
 		r := &records[i]
-		updates = append(updates, l.opts.Engine.Apply(r.Time, r.Input)...)
+		updates = append(updates, l.engine.Apply(r.Time, r.Input)...)
 		l.metrics.alerts.Add(float64(len(r.Input.Alerts)))
 		l.metrics.commands.Add(float64(len(r.Input.Commands)))
 		l.position.Offset = r.Offset + 1
@@ -216,7 +255,7 @@ func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
 // timer when it reads the tick, so that a replay fires it at the same place.
 func (l *Loop) tick(ctx context.Context) error {
 	l.metrics.lag.Set(0)
-	due, ok := l.opts.Engine.Deadline()
+	due, ok := l.engine.Deadline()
 	if !ok || time.Now().Before(due) || due.Equal(l.ticked) {
 		return nil
 	}
@@ -229,9 +268,9 @@ func (l *Loop) tick(ctx context.Context) error {
 
 func (l *Loop) checkpoint(ctx context.Context) error {
 	start := time.Now()
-	at := l.opts.Engine.Position()
+	at := l.engine.Position()
 	at.Offset = l.position.Offset
-	if err := l.opts.Journal.Checkpoint(ctx, l.opts.Engine.Changed(), at); err != nil {
+	if err := l.opts.Journal.Checkpoint(ctx, l.engine.Changed(), at); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	l.cut, l.dirty = time.Now(), false

@@ -8,6 +8,7 @@ import (
 // metrics of one shard's loop; the registerer carries the shard as a label.
 type metrics struct {
 	records, alerts, commands, updates prometheus.Counter
+	takeovers                          prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
 }
@@ -19,6 +20,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		alerts:   f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_alerts_total", Help: "Alerts applied, re-sends included."}),
 		commands: f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_commands_total", Help: "Commands of people applied."}),
 		updates:  f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_updates_total", Help: "Updates published."}),
+		takeovers: f.NewCounter(prometheus.CounterOpts{
+			Name: "signalbox_correlate_takeovers_total", Help: "Takeovers of the shard because the log had not been available.",
+		}),
 		applied: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_correlate_apply_duration_seconds", Help: "Time to apply what one read returned.",
 			Buckets: prometheus.ExponentialBuckets(1e-5, 4, 10),

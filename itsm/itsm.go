@@ -22,6 +22,9 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrUnprocessable means that a command is well formed but not possible now (HTTP 422).
 	ErrUnprocessable = errors.New("not possible")
+	// ErrUnavailable means that the log cannot be reached or cannot be written now. What was on its
+	// way may be there or not; whoever owns a shard takes it over again and reads.
+	ErrUnavailable = errors.New("the log is not available")
 	// ErrFenced means that a newer owner has taken over the shard.
 	ErrFenced = errors.New("fenced by a newer owner of the shard")
 )

@@ -88,7 +88,7 @@ func (p *producer) write(ctx context.Context, at place, b *batch) error {
 		return err
 	}
 	if int64(seq)+int64(b.count) > math.MaxInt32 {
-		err := errors.New("sequence numbers are used up, the shard must be recovered")
+		err := fmt.Errorf("%w: sequence numbers are used up", itsm.ErrUnavailable)
 		p.fail(err)
 		return err
 	}
@@ -122,6 +122,10 @@ func (p *producer) verdict(ctx context.Context, err error, give *patience) error
 	if errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced) ||
 		errors.Is(err, kafka.TransactionCoordinatorFenced) {
 		return itsm.ErrFenced
+	}
+	if errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.UnknownProducerId) {
+		// The broker has lost what it knew of us; a new epoch begins anew.
+		return fmt.Errorf("%w: %w", itsm.ErrUnavailable, err)
 	}
 	return give.retry(ctx, err)
 }

@@ -73,6 +73,7 @@ func (sh *Shard) Recover(ctx context.Context, load func(itsm.Entity) error) (its
 		sh.in.close()
 	}
 	sh.ready, sh.held = nil, false
+	sh.give.reset()
 	var err error
 	id := sh.s.cfg.TopicPrefix + "signalbox.shard-" + strconv.Itoa(sh.n)
 	if sh.prod, err = newProducer(ctx, sh.s, id); err != nil {

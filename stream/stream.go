@@ -211,10 +211,14 @@ func newPatience(limit time.Duration) *patience { return &patience{limit: limit}
 
 func (p *patience) reset() { p.since = time.Time{} }
 
-// retry waits a moment and returns nil when trying again makes sense, else the error.
+// retry waits a moment and returns nil when trying again makes sense, else the error. It wraps
+// itsm.ErrUnavailable when the broker may recover, only not soon enough.
 func (p *patience) retry(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(err, kafka.Unknown) { // e.g. the embedded broker's disk is full
+		return fmt.Errorf("%w: %w", itsm.ErrUnavailable, err)
 	}
 	if !transient(err) {
 		return err
@@ -224,7 +228,7 @@ func (p *patience) retry(ctx context.Context, err error) error {
 		p.since = now
 	}
 	if now.Sub(p.since) > p.limit {
-		return fmt.Errorf("gave up after %s: %w", p.limit, err)
+		return fmt.Errorf("%w: gave up after %s: %w", itsm.ErrUnavailable, p.limit, err)
 	}
 	t := time.NewTimer(retryPause)
 	defer t.Stop()
