@@ -56,7 +56,7 @@ func symptomWords() []struct {
 		{symptomStarved, "starv- no+infeed waiting+infeed no+material"},
 		{symptomBlocked, "blocked backed+up no+outfeed outfeed+full"},
 		{symptomDown, "down unreachable not+reachable absent offline dead heartbeat missing missed disconnect- not+ready " +
-			"gone stopped outage no+data lost notready unavailable not+running"},
+			"gone stopped outage no+data lost notready unavailable not+running probe+failed ping+failed"},
 		{symptomLatency, "latency slow- duration delay- lag response mrt apdex elapsed"},
 		{symptomError, "error- err errs fail- 5xx 4xx 500 503 exception- crash- reject- availability sr rr loss restart- oom " +
 			"oomkill- panic- mismatch timeout- timed+out fault- stuck invalid refused denied burn budget jam- alarm trip-"},
