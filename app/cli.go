@@ -31,10 +31,10 @@ func commands() []command {
 		{"serve", "[--config FILE] [--listen ADDR] [--data-dir DIR] [--estate FILE…] [--insecure]", serveHelp, serve},
 		{"demo", "[--listen ADDR] [--data-dir DIR]", demoHelp, demoCommand},
 		{"check", "--config FILE", checkHelp, check},
-		{"replay", "--events FILE --out FILE [--estate FILE] [--config FILE] [--assignments FILE]", replayHelp, replay},
+		{"replay", "--events FILE --out FILE [--estate FILE…] [--config FILE] [--assignments FILE]", replayHelp, replay},
 		{"score", "--assignments FILE --incidents FILE --truth FILE [--causes FILE]", scoreHelp, scoreCommand},
-		{"export", "--data-dir DIR --out FILE", exportHelp, export},
-		{"bind", "--estate FILE --explain LABELS", bindHelp, bind},
+		{"export", "--data-dir DIR --out FILE [--config FILE] [--shard N]", exportHelp, export},
+		{"bind", "--estate FILE… --explain LABELS", bindHelp, bind},
 	}
 }
 
@@ -51,6 +51,9 @@ func usagef(format string, args ...any) error {
 // Main runs one command and returns the exit code: 0 done, 1 it could not be done, 2 the command
 // line is wrong.
 func Main(ctx context.Context, p Process) int {
+	if len(p.Args) > 1 && p.Args[0] == "help" {
+		p.Args = []string{p.Args[1], "--help"}
+	}
 	if len(p.Args) == 0 || p.Args[0] == "help" || p.Args[0] == "--help" || p.Args[0] == "-h" {
 		printHelp(p.Stdout)
 		return 0
@@ -64,11 +67,8 @@ func Main(ctx context.Context, p Process) int {
 			continue
 		}
 		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-		flags.SetOutput(p.Stderr)
-		flags.Usage = func() {
-			fmt.Fprintf(flags.Output(), "signalbox %s %s\n\n%s\n\nFlags:\n", c.name, c.usage, strings.TrimSpace(c.help))
-			flags.PrintDefaults()
-		}
+		flags.SetOutput(io.Discard) // parse says what is wrong
+		flags.Usage = func() { c.printHelp(flags) }
 		p.Args = p.Args[1:]
 		return exitCode(p, c.name, c.run(ctx, p, flags))
 	}
@@ -94,9 +94,11 @@ func exitCode(p Process, name string, err error) int {
 func parse(p Process, flags *flag.FlagSet) error {
 	if err := flags.Parse(p.Args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(p.Stdout)
+			flags.Usage()
 			return err
 		}
-		return usagef("%s", err)
+		return usagef("%s", strings.Replace(err.Error(), "provided but not defined: -", "is not known: --", 1))
 	}
 	if flags.NArg() > 0 {
 		return usagef("%q is not expected here", flags.Arg(0))
@@ -120,6 +122,19 @@ Commands:
 		fmt.Fprintf(w, "  %-8s %s\n", c.name, first)
 	}
 	fmt.Fprint(w, "\nsignalbox COMMAND --help explains one of them.\n")
+}
+
+// printHelp explains one command to the output of its flags.
+func (c command) printHelp(flags *flag.FlagSet) {
+	w := flags.Output()
+	fmt.Fprintf(w, "signalbox %s %s\n\n%s\n\nFlags:\n", c.name, c.usage, strings.TrimSpace(c.help))
+	flags.VisitAll(func(f *flag.Flag) {
+		word, text := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" {
+			text += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-20s %s\n", strings.TrimSpace("--"+f.Name+" "+word), text)
+	})
 }
 
 // files is a flag that may be given several times.

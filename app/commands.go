@@ -22,12 +22,19 @@ import (
 const (
 	checkHelp = `load and validate a configuration and the estate files it names
 
-Every fault is printed with its path; exit 1 if there is any.`
+Every fault is printed with its file, line and path; exit 1 if there is any.
+
+Example:
+  signalbox check --config signalbox.yml`
 
 	scoreHelp = `judge a replay against known truth: grouping and cause figures as one JSON object
 
-Example:
-  signalbox score --assignments assignments.csv --incidents incidents.jsonl --truth truth.csv`
+The truth file has the columns line,fault: which fault caused the alert on that line of the events file, empty for noise. With
+--causes, a file with the columns fault,cause (several acceptable items separated by |), the ranking of causes is judged, too.
+
+Examples:
+  signalbox score --assignments assignments.csv --incidents incidents.jsonl --truth truth.csv
+  signalbox score --assignments a.csv --incidents i.jsonl --truth truth.csv --causes causes.csv`
 
 	exportHelp = `write the recorded inputs as an events file
 
@@ -38,6 +45,9 @@ Example:
   signalbox export --data-dir data --out events.jsonl.gz`
 
 	bindHelp = `say which item labels mean, and why
+
+Labels are written as in Prometheus. It prints the item and the identifier or rule that led to it; or the items that are meant
+equally; or what was tried in vain.
 
 Example:
   signalbox bind --estate estate.yaml --explain 'instance="sw-1:9116", job="snmp"'`
@@ -55,11 +65,12 @@ func check(_ context.Context, p Process, flags *flag.FlagSet) error {
 		return usagef("--config is needed")
 	}
 	cfg, err := Load(*config, p.Environ)
-	if err == nil && len(cfg.Estate.Files) > 0 {
-		var estate *cmdb.Estate
-		if estate, err = mergeFiles(cfg.Estate.Files); err == nil {
-			err = crossingShards(estate, cfg)
+	if len(cfg.Estate.Files) > 0 { // its faults are told beside those of the configuration
+		estate, bad := mergeFiles(cfg.Estate.Files)
+		if bad == nil {
+			bad = crossingShards(estate, cfg)
 		}
+		err = errors.Join(err, bad)
 	}
 	if err != nil {
 		fmt.Fprintln(p.Stderr, err)

@@ -1,10 +1,8 @@
 package app
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -75,47 +73,27 @@ func (c Config) Rules() correlate.Config {
 	return correlate.Config{Severity: c.Severity, Incident: c.Incident, Correlate: c.Correlate}
 }
 
-// Load reads the file (none when path is empty) over the defaults, then the environment over
-// both. An unknown key or variable is an error; Validate is called last.
+// Load reads the file (none when path is empty) over the defaults, then the environment over both.
+// The error joins all faults: unknown keys and variables, values of another kind, and what Validate
+// finds. What was read is returned beside it.
 func Load(path string, environ []string) (Config, error) {
-	cfg, err := load(path, environ)
-	if err != nil {
-		return cfg, err
-	}
-	if err := cfg.Validate(); err != nil {
-		if path == "" {
-			path = "configuration"
-		}
-		return cfg, fmt.Errorf("%s: %w", path, err)
-	}
-	return cfg, nil
+	return loadConfig(path, environ, func(*Config) {})
 }
 
-// load is Load without the validation, for flags that come last.
-func load(path string, environ []string) (Config, error) {
+// loadConfig is Load with flags, which come last.
+func loadConfig(path string, environ []string, flags func(*Config)) (Config, error) {
 	cfg := DefaultConfig()
+	var faults error
 	if path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return cfg, fmt.Errorf("read configuration: %w", err)
 		}
-		if err := decodeConfig(data, &cfg); err != nil {
-			return cfg, fmt.Errorf("%s: %w", path, err)
-		}
+		faults = decodeConfig(path, data, &cfg)
 	}
-	return cfg, fromEnvironment(&cfg, environ)
-}
-
-func decodeConfig(data []byte, cfg *Config) error {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(cfg); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return errors.New("one YAML document is expected")
-	}
-	return nil
+	faults = errors.Join(faults, fromEnvironment(&cfg, environ))
+	flags(&cfg)
+	return cfg, errors.Join(append([]error{faults}, flat(path, cfg.Validate())...)...)
 }
 
 // Validate joins every fault, each beginning with its path in the file.
@@ -181,17 +159,21 @@ func fromEnvironment(cfg *Config, environ []string) error {
 		}
 		field, known := fields[name]
 		if !known {
-			errs = append(errs, fmt.Errorf("environment variable %s: no such configuration key", name))
+			errs = append(errs, fmt.Errorf("environment variable %s: there is no such configuration key", name))
 			continue
 		}
-		target := reflect.New(field.Type())
 		if field.Kind() == reflect.String { // a text may look like another YAML type
-			target.Elem().SetString(value)
-		} else if err := yaml.Unmarshal([]byte(value), target.Interface()); err != nil {
-			errs = append(errs, fmt.Errorf("environment variable %s: %w", name, err))
+			field.SetString(value)
 			continue
 		}
-		field.Set(target.Elem())
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(value), &node); err != nil || len(node.Content) == 0 {
+			errs = append(errs, fmt.Errorf("environment variable %s: %s is expected, got %q", name, kindWord(field.Type()), value))
+			continue
+		}
+		if err := decodeValue(node.Content[0], field); err != nil {
+			errs = append(errs, fmt.Errorf("environment variable %s: %w", name, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -199,8 +181,8 @@ func fromEnvironment(cfg *Config, environ []string) error {
 // walkConfig visits every leaf of a configuration with its dotted path, in order of declaration.
 func walkConfig(v reflect.Value, path string, visit func(path string, v reflect.Value)) {
 	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
+		name := keyOf(v.Type().Field(i))
+		if name == "" {
 			continue
 		}
 		if path != "" {

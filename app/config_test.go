@@ -24,10 +24,10 @@ func TestLoad(t *testing.T) {
 			name: "a list from the environment", environ: []string{"SIGNALBOX_KAFKA_BROKERS=[a:1, b:2]"},
 			check: func(c Config) bool { return len(c.Kafka.Brokers) == 2 && c.Kafka.Brokers[1] == "b:2" },
 		},
-		{name: "unknown key", yaml: "server:\n  lisen: x", wantErr: "line 2: field lisen not found"},
-		{name: "unknown section", yaml: "sever: {}", wantErr: "field sever not found"},
-		{name: "unknown variable", environ: []string{"SIGNALBOX_SERVER_LISEN=x"}, wantErr: "SIGNALBOX_SERVER_LISEN: no such configuration key"},
-		{name: "bad variable", environ: []string{"SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT=soon"}, wantErr: "SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT"},
+		{name: "unknown key", yaml: "server:\n  lisen: x", wantErr: "signalbox.yml:2: server.lisen: unknown key; listen, insecure, data_dir, shutdown_timeout, log_level, log_format are known here"},
+		{name: "unknown section", yaml: "sever: {}", wantErr: "signalbox.yml:1: sever: unknown key; server, kafka,"},
+		{name: "unknown variable", environ: []string{"SIGNALBOX_SERVER_LISEN=x"}, wantErr: "SIGNALBOX_SERVER_LISEN: there is no such configuration key"},
+		{name: "bad variable", environ: []string{"SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT=soon"}, wantErr: `SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT: a duration such as 30s or 5m is expected, got "soon"`},
 		{name: "two documents", yaml: "server: {}\n---\nserver: {}", wantErr: "one YAML document is expected"},
 		{name: "wide open", yaml: "server: {listen: 0.0.0.0:7420}", wantErr: `server.listen: "0.0.0.0:7420" can be reached by others`},
 		{name: "no host is wide open", yaml: "server: {listen: ':7420'}", wantErr: "server.listen"},
@@ -70,7 +70,7 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add([]byte("---\n---\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		cfg := DefaultConfig()
-		if decodeConfig(data, &cfg) == nil {
+		if decodeConfig("f", data, &cfg) == nil {
 			_ = cfg.Validate() // must not panic whatever was accepted
 		}
 	})

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // runMain makes the test binary behave as the program itself, so that tests can kill it.
@@ -23,12 +25,17 @@ const runMain = "RUN_SIGNALBOX_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		code := Main(ctx, Process{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Version: "test"})
-		stop()
-		os.Exit(code)
+		mainOfProgram()
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"signalbox": mainOfProgram})
+}
+
+// mainOfProgram is what cmd/signalbox does; it never returns.
+func mainOfProgram() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Main(ctx, Process{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Version: "test"})
+	stop()
+	os.Exit(code) //nolint:forbidigo // here it is the main function.
 }
 
 // program returns the program with these arguments as a process of its own.

@@ -24,7 +24,10 @@ Examples:
 const demoHelp = `run it with an example estate and a storm to watch
 
 Two data centres of a web shop and a bottling plant; alerts come in through the public HTTP
-doors, with times of now. Data goes to a folder of its own (./data/demo).`
+doors, with times of now. Data goes to a folder of its own (./data/demo).
+
+Example:
+  signalbox demo --listen 127.0.0.1:8000`
 
 // serveFlags are the flags that serve and demo share.
 type serveFlags struct {
@@ -43,19 +46,16 @@ func (f *serveFlags) register(flags *flag.FlagSet) {
 
 // load reads the configuration and lays the flags over it.
 func (f *serveFlags) load(environ []string) (Config, error) {
-	cfg, err := load(f.config, environ)
-	if err != nil {
-		return cfg, err
-	}
-	if f.listen != "" {
-		cfg.Server.Listen = f.listen
-	}
-	if f.dataDir != "" {
-		cfg.Server.DataDir = f.dataDir
-	}
-	cfg.Server.Insecure = cfg.Server.Insecure || f.insecure
-	cfg.Estate.Files = append(cfg.Estate.Files, f.estate...)
-	return cfg, cfg.Validate()
+	return loadConfig(f.config, environ, func(cfg *Config) {
+		if f.listen != "" {
+			cfg.Server.Listen = f.listen
+		}
+		if f.dataDir != "" {
+			cfg.Server.DataDir = f.dataDir
+		}
+		cfg.Server.Insecure = cfg.Server.Insecure || f.insecure
+		cfg.Estate.Files = append(cfg.Estate.Files, f.estate...)
+	})
 }
 
 func serve(ctx context.Context, p Process, flags *flag.FlagSet) error {
@@ -110,7 +110,7 @@ func (f *serveFlags) run(ctx context.Context, p Process, beside func(context.Con
 // demo adopts the example estate and sends the example's alerts through the HTTP doors.
 func (a *App) demo(ctx context.Context) error {
 	if err := a.waitReady(ctx); err != nil {
-		return nil // ended before it was ready
+		return nil //nolint:nilerr // ended before it was ready.
 	}
 	if _, err := a.ui.PutEstate(ctx, "demo", demo.Estate()); err != nil {
 		return fmt.Errorf("adopt the example estate: %w", err)
