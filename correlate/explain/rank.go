@@ -182,7 +182,8 @@ func (x *Index) types(h *Hypothesis, n cmdb.Node) []string {
 	return out[:min(3, len(out))]
 }
 
-// Explained says how much of a hypothesis an item explains: how many items, of which class most.
+// Explained says how much of a hypothesis an item explains: how many items, of which class ("item" when they are
+// of several), and how they are hurt. What cannot be reached says more of a cause than how much runs on it.
 func (x *Index) Explained(h *Hypothesis, n cmdb.Node) (items int, class string, kind cmdb.Kind) {
 	e := h.body.entries[n]
 	if e == nil {
@@ -190,13 +191,18 @@ func (x *Index) Explained(h *Hypothesis, n cmdb.Node) (items int, class string, 
 	}
 	most := -1
 	for i, c := range e.classes {
-		if most < 0 || c.items > e.classes[most].items ||
-			c.items == e.classes[most].items && x.g.ClassWord(c.class) < x.g.ClassWord(e.classes[most].class) {
+		if most < 0 || cmp.Or(
+			compareBool(c.kind == cmdb.Network, e.classes[most].kind == cmdb.Network), cmp.Compare(c.items, e.classes[most].items),
+			strings.Compare(x.g.ClassWord(e.classes[most].class), x.g.ClassWord(c.class))) > 0 {
 			most = i
 		}
 	}
 	if most < 0 {
 		return 0, "", 0
 	}
-	return int(e.items), x.g.ClassWord(e.classes[most].class), e.classes[most].kind
+	class = "item"
+	if e.classes[most].items == e.items {
+		class = x.g.ClassWord(e.classes[most].class)
+	}
+	return int(e.items), class, e.classes[most].kind
 }
