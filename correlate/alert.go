@@ -26,6 +26,7 @@ type alert struct {
 
 	// The last firing period. A zero end of an open one is not known.
 	start, end time.Time
+	latest     time.Time // the latest beginning that a source has given for it
 	open       bool
 	expired    bool
 	counted    bool // false: only its end was ever reported
@@ -193,13 +194,13 @@ func (e *Engine) claimOf(in *itsm.Alert) claim {
 func (e *Engine) firing(a *alert, in *itsm.Alert) {
 	c := e.claimOf(in)
 	switch {
-	case a.start.IsZero(), !a.open && !c.start.Before(a.end) && !(a.once && c.start.Equal(a.start)):
+	case a.start.IsZero(), !a.open && !c.start.Before(a.end) && (!a.once || !c.start.Equal(a.start)):
 		e.begin(a, in, c)
 	case !a.counted: // its end was heard before its beginning
 		end := a.end
 		e.begin(a, in, c)
 		e.end(a, end, itsm.StatusResolved)
-	case a.open && c.expires.IsZero() && c.explicit && c.start.After(a.start):
+	case a.open && c.expires.IsZero() && c.explicit && c.start.After(a.latest):
 		e.end(a, c.start, itsm.StatusResolved)
 		e.begin(a, in, c)
 	case a.open:
@@ -210,7 +211,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 		}
 	case a.expired && (c.expires.IsZero() || c.expires.After(e.clock)), c.expires.After(a.end) && c.expires.After(e.clock):
 		e.resume(a, in, c)
-	case c.expires.IsZero() && c.start.After(a.start):
+	case c.expires.IsZero() && c.start.After(a.latest):
 		c.start = a.end
 		e.begin(a, in, c)
 	}
@@ -219,6 +220,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 // begin opens a period.
 func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	a.start, a.end, a.open, a.expired, a.counted, a.once, a.expires = c.start, time.Time{}, true, false, true, c.once, c.expires
+	a.latest = c.start
 	a.annotations, a.source, a.url, a.group = in.Annotations, in.Source, in.GeneratorURL, in.Group()
 	e.save(a)
 	e.watchExpiry(a)
@@ -305,9 +307,16 @@ func (e *Engine) memberFor(a *alert) *member {
 // extend goes on with the open period.
 func (e *Engine) extend(a *alert, in *itsm.Alert, c claim) {
 	m := a.current()
+	if c.explicit && c.start.After(a.latest) {
+		a.latest = c.start
+		e.save(a)
+	}
 	if c.start.Before(a.start) {
 		if m.count == 1 {
 			m.startsAt = c.start
+		}
+		if m.inc != nil && m.startsAt.Before(m.inc.row.StartedAt) {
+			m.inc.row.StartedAt = m.startsAt
 		}
 		if m.lastStartsAt.Equal(a.start) {
 			m.lastStartsAt = c.start

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func BenchmarkStorm(b *testing.B) {
 		var alerts []itsm.Alert
 		for i := range 10_000 {
 			alerts = append(alerts, firing(now, map[string]string{
-				"alertname": "TargetDown", "host": fmt.Sprintf("host-%d-%d", i%82, i/82%40), "severity": "critical", "n": fmt.Sprint(i),
+				"alertname": "TargetDown", "host": fmt.Sprintf("host-%d-%d", i%82, i/82%40), "severity": "critical", "n": strconv.Itoa(i),
 			}))
 		}
 		b.StartTimer()

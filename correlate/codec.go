@@ -141,6 +141,7 @@ func (a *alert) encode() []byte {
 	for _, m := range a.members {
 		m.encode(&w)
 	}
+	w.time(a.latest)
 	return w.b
 }
 
@@ -199,6 +200,10 @@ func (e *Engine) restoreAlert(value []byte) error {
 	a.start, a.end, a.purgeAt = r.time(), r.time(), r.time()
 	for range r.count() {
 		a.members = append(a.members, decodeMember(&r, a))
+	}
+	a.latest = a.start
+	if len(r.b) > 0 {
+		a.latest = r.time()
 	}
 	if r.err != nil {
 		return r.err

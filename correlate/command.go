@@ -173,6 +173,13 @@ func (e *Engine) decideCommand(inc *incident, c *itsm.Command, next itsm.State) 
 		r.ResolvedAt, r.ResolutionCode, r.ResolutionNotes = &at, optional(c.Code), optional(c.Notes)
 		text = strings.TrimSuffix("resolved: "+c.Code+" "+c.Notes, ":  ")
 	}
+	enter(r, next)
+	e.decideBy(inc, itsm.EntryKind(c.Action), by, strings.TrimSpace(text), before)
+	return nil
+}
+
+// enter brings a row into a state; what belongs to another state goes.
+func enter(r *itsm.Incident, next itsm.State) {
 	r.State = next
 	if next != itsm.StateOnHold {
 		r.OnHoldReason, r.HoldUntil = nil, nil
@@ -180,8 +187,6 @@ func (e *Engine) decideCommand(inc *incident, c *itsm.Command, next itsm.State) 
 	if !next.Open() {
 		r.SnoozedUntil = nil
 	}
-	e.decideBy(inc, itsm.EntryKind(c.Action), by, strings.TrimSpace(text), before)
-	return nil
 }
 
 func utc(t *time.Time) *time.Time {
@@ -257,6 +262,10 @@ func (e *Engine) mergeCommand(inc *incident, c *itsm.Command) error {
 	}
 	e.merge(inc, into, author(c), "by "+author(c))
 	into.hyp.Isolated = true
+	for _, m := range into.list {
+		m.obs.Pinned = true
+		e.save(m.alert)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -225,6 +226,9 @@ func (e *Engine) adopt(a *itsm.Adopt) {
 }
 
 func (e *Engine) adoptRules(v *itsm.Version) error {
+	if v.ID == e.rules { // the same bytes
+		return nil
+	}
 	cfg, err := decodeRules(v.Data)
 	if err != nil {
 		return err
@@ -249,6 +253,9 @@ func decodeRules(data []byte) (Config, error) {
 }
 
 func (e *Engine) adoptEstate(v *itsm.Version) error {
+	if v.ID == e.estate { // the same bytes
+		return nil
+	}
 	graph, err := decodeEstate(v.Data)
 	if err != nil {
 		return err
@@ -259,7 +266,8 @@ func (e *Engine) adoptEstate(v *itsm.Version) error {
 	e.graph.Refresh(e.clock)
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
-		if before := a.item; e.bind(a) && a.item != before {
+		before := a.item
+		if e.bind(a); a.item != before {
 			e.rebound(a)
 		}
 	}
@@ -303,8 +311,8 @@ func (e *Engine) rebound(a *alert) {
 	}
 }
 
-// bind finds the item of an alert and tells whether it looked.
-func (e *Engine) bind(a *alert) bool {
+// bind finds the item of an alert.
+func (e *Engine) bind(a *alert) {
 	m := e.graph.Bind(a.labels)
 	if (len(m.Items) > 0 || len(m.Relations) > 0) && !e.graph.Known(m.Items, m.Relations) {
 		e.discover(m.Items, m.Relations)
@@ -312,13 +320,12 @@ func (e *Engine) bind(a *alert) bool {
 	a.node, a.item, a.tried = cmdb.None, "", ""
 	if n, ok := e.graph.Node(m.ID); ok && m.ID != "" && len(m.Tie) == 0 {
 		a.node, a.item = n, m.ID
-		return true
+		return
 	}
 	a.tried = strings.Join(m.Tried, "; ")
 	if len(m.Tie) > 0 {
 		a.tried = m.How + ": " + strings.Join(m.Tie, ", ")
 	}
-	return true
 }
 
 func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
@@ -351,54 +358,55 @@ func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
 	}
 }
 
-// change takes a change of items into account.
+// change takes a change of items into account. Incidents that it may explain are ranked again.
 func (e *Engine) change(c *itsm.Change) {
-	have := &change{Change: *c}
+	have := &change{Change: *c, Forget: e.clock.Add(2 * e.cfg.Correlate.LookBack)}
 	if have.StartsAt.IsZero() {
 		have.StartsAt = e.clock
 	}
 	if have.Status == "" {
 		have.Status = "succeeded"
 	}
+	before := e.changes[c.ID]
 	e.changes[c.ID] = have
 	e.dirty.changes[c.ID] = true
-	e.indexChange(have)
-	e.timers.push(timer{at: e.clock.Add(2 * e.cfg.Correlate.LookBack), kind: timerChange, name: c.ID})
-	have.Forget = e.clock.Add(2 * e.cfg.Correlate.LookBack)
-	for _, inc := range e.inOrderOpen() {
-		e.touch(inc)
+	e.timers.push(timer{at: have.Forget, kind: timerChange, name: c.ID})
+	if before != nil && reflect.DeepEqual(before.Change, have.Change) {
+		return
 	}
-}
-
-// inOrderOpen returns the open incidents that began near now: a late change may explain them.
-func (e *Engine) inOrderOpen() []*incident {
-	var out []*incident
-	for _, inc := range e.inOrder() {
-		if inc.row.State.Open() && e.clock.Sub(inc.hyp.LastJoined) <= e.cfg.Correlate.Window {
-			out = append(out, inc)
+	nodes := e.changed(have)
+	if before != nil {
+		nodes = append(nodes, e.changed(before)...)
+	}
+	e.indexChange(have)
+	for _, h := range e.index.Around(nodes) {
+		if inc := e.incidents[h.Ordinal]; inc.row.State.Open() && e.clock.Sub(h.LastJoined) <= e.cfg.Correlate.Window {
+			e.touch(inc)
 		}
 	}
-	return out
 }
 
-func (e *Engine) indexChange(c *change) {
+// changed finds the items of a change, each once.
+func (e *Engine) changed(c *change) []cmdb.Node {
 	var nodes []cmdb.Node
-	add := func(n cmdb.Node, ok bool) {
-		if ok && !slices.Contains(nodes, n) {
+	add := func(id string) {
+		if n, ok := e.graph.Node(id); ok && !slices.Contains(nodes, n) {
 			nodes = append(nodes, n)
 		}
 	}
 	for _, id := range c.Items {
-		n, ok := e.graph.Node(id)
-		add(n, ok)
+		add(id)
 	}
 	if len(c.Labels) > 0 {
-		if m := e.graph.Bind(c.Labels); m.ID != "" && len(m.Tie) == 0 {
-			n, ok := e.graph.Node(m.ID)
-			add(n, ok)
+		if m := e.graph.Bind(c.Labels); len(m.Tie) == 0 {
+			add(m.ID)
 		}
 	}
-	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: c.Status, Nodes: nodes, StartsAt: c.StartsAt}
+	return nodes
+}
+
+func (e *Engine) indexChange(c *change) {
+	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: c.Status, Nodes: e.changed(c), StartsAt: c.StartsAt}
 	if c.EndsAt != nil {
 		out.EndsAt = *c.EndsAt
 	}
@@ -446,8 +454,8 @@ func (e *Engine) Holder(fp itsm.Fingerprint, at time.Time) string {
 			return p.member.holder()
 		}
 	}
-	for i := len(a.members) - 1; i >= 0; i-- {
-		if m := a.members[i]; i == 0 || !at.Before(m.startsAt) {
+	for i, m := range slices.Backward(a.members) {
+		if i == 0 || !at.Before(m.startsAt) {
 			return m.holder()
 		}
 	}

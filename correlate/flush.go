@@ -120,9 +120,7 @@ func (e *Engine) publish(inc *incident) itsm.Update {
 			e.noteData(inc, itsm.EntryCause, itsm.ByEngine, "probable cause: "+r.Causes[0].Name, nil)
 		}
 	}
-	if r.MergedInto == nil || inc.opening {
-		e.describe(inc)
-	}
+	e.describe(inc)
 	if flapping, until := e.flaps(inc); flapping != r.Flapping || !until.Equal(inc.flapAt) {
 		if flapping != r.Flapping {
 			text := "flapping: an alert comes and goes"

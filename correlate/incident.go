@@ -405,10 +405,11 @@ func (e *Engine) flaps(inc *incident) (bool, time.Time) {
 // describe derives what people read from what the incident holds.
 func (e *Engine) describe(inc *incident) {
 	r := &inc.row
-	r.AlertCounts = inc.counts
+	e.describeHeld(inc)
+	if r.MergedInto != nil && !inc.opening { // the rest says what it was
+		return
+	}
 	r.Severity = worst(inc.firing, worst(inc.all, r.Severity))
-	r.ItemCount = len(inc.nodes)
-	r.Items = e.itemIDs(inc)
 	cause := inc.hyp.Cause
 	if cause != inc.servicesOf || inc.services == nil {
 		inc.services, inc.servicesOf = e.servicesHurt(cause), cause
@@ -429,6 +430,11 @@ func (e *Engine) describe(inc *incident) {
 	}
 	r.Title = e.title(inc)
 	r.Causes = inc.row.Causes
+}
+
+// describeHeld says what the incident holds.
+func (e *Engine) describeHeld(inc *incident) {
+	inc.row.AlertCounts, inc.row.ItemCount, inc.row.Items = inc.counts, len(inc.nodes), e.itemIDs(inc)
 }
 
 func worst(counts [6]int, otherwise itsm.Severity) itsm.Severity {
@@ -528,8 +534,8 @@ const maxTitle = 60
 
 // title says what is hurt and by what.
 func (e *Engine) title(inc *incident) string {
-	kind := inc.firstKind()
 	cause := inc.hyp.Cause
+	kind := e.kind(inc)
 	if cause == cmdb.None {
 		if n := inc.counts.Total; n > 1 {
 			return fit(fmt.Sprintf("%s, %d alerts", kind, n))
@@ -555,12 +561,15 @@ func (e *Engine) title(inc *incident) string {
 	}
 }
 
-// firstKind is the type of the alert that the incident began with.
-func (inc *incident) firstKind() string {
-	if len(inc.list) == 0 {
-		return "no alerts"
+// kind is the type of alert that the title names: of the cause's own alerts, else of the first one.
+func (e *Engine) kind(inc *incident) string {
+	switch kind := e.index.MainType(inc.hyp, inc.hyp.Cause); {
+	case kind != "":
+		return kind
+	case len(inc.list) > 0:
+		return inc.list[0].alert.kind()
 	}
-	return inc.list[0].alert.kind()
+	return "no alerts"
 }
 
 func plural(word string, n int) string {

@@ -90,7 +90,7 @@ func same(a, b reflect.Value) bool {
 		}
 		a, b = a.Elem(), b.Elem()
 	}
-	if t, ok := a.Interface().(time.Time); ok {
+	if t, ok := reflect.TypeAssert[time.Time](a); ok {
 		return t.Equal(b.Interface().(time.Time))
 	}
 	return a.Interface() == b.Interface()

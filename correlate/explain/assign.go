@@ -44,7 +44,7 @@ type belief struct {
 	strength int64        // all of it
 }
 
-// weigh sums a belief up. since is when the trouble began.
+// weigh sums a belief up; the trouble began at since.
 func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []string) {
 	slices.SortFunc(b.classes, func(p, q classCount) int {
 		return cmp.Or(strings.Compare(x.g.ClassWord(p.class), x.g.ClassWord(q.class)), cmp.Compare(p.kind, q.kind))
@@ -81,8 +81,7 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 // changeOn returns the change of an item that best explains trouble since a moment.
 func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Change, int64) {
 	list := x.changes[n]
-	for i := len(list) - 1; i >= 0; i-- {
-		c := list[i]
+	for _, c := range slices.Backward(list) {
 		if c.Status == "planned" || slices.Contains(rejected, c.ID) {
 			continue
 		}
@@ -143,6 +142,9 @@ func (x *Index) gather(n cmdb.Node, now time.Time) belief {
 	b := belief{context: x.context[n] > 0}
 	since := now
 	x.near(n, now, func(e *entry) {
+		if x.ruledOut(e.h, n) {
+			return
+		}
 		b.add(e)
 		if onset := e.h.body.onset; onset.Before(since) {
 			since = onset
@@ -156,10 +158,22 @@ func (x *Index) gather(n cmdb.Node, now time.Time) belief {
 	return b
 }
 
-// branched tells whether the trouble below an item sits in some of its branches entirely and in
-// others not at all: then the branches are the causes, not the item.
+// ruledOut tells whether people have said that an item is not the cause of a hypothesis, or what is.
+func (x *Index) ruledOut(h *Hypothesis, n cmdb.Node) bool {
+	if h.ConfirmedItem != None {
+		return h.ConfirmedItem != n
+	}
+	if c := x.byID[h.ConfirmedChange]; c != nil {
+		return !slices.Contains(c.Nodes, n)
+	}
+	return slices.Contains(h.RejectedItems, n)
+}
+
+// branched tells whether the trouble below an item sits in its branches and not in the item itself: those that
+// are hurt are hurt entirely and others not at all, or, where the item would cut everything off, a third of them
+// is not hurt (yet).
 func (x *Index) branched(n cmdb.Node, b *belief, now time.Time) bool {
-	whole, untouched := false, false
+	whole, part, untouched, apart := 0, 0, 0, 0
 	edges := x.g.Down(n)
 	for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
 		if e.Kind == cmdb.Measure || !x.g.Valid(e, now) {
@@ -178,14 +192,22 @@ func (x *Index) branched(n cmdb.Node, b *belief, now time.Time) bool {
 		}
 		switch {
 		case have == 0 && !branch.own:
-			untouched = untouched || should > 1
+			if should > 1 {
+				untouched++
+			}
 		case have < should:
-			return false
+			part++
 		case have > 1:
-			whole = true
+			whole++
+		}
+		if e.Kind != cmdb.Network {
+			apart++
 		}
 	}
-	return whole && untouched
+	if untouched == 0 || whole+part == 0 {
+		return false
+	}
+	return part == 0 || apart == 0 && 3*untouched >= whole+part+untouched
 }
 
 // Assign decides where fresh observations belong, in the order of their ordinals. They are not
@@ -206,9 +228,9 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 	for _, o := range fresh {
 		chosen = append(chosen, x.choose(o, now))
 	}
-	for i := len(fresh) - 1; i >= 0; i-- {
-		if fresh[i].Node != None {
-			x.Detach(fresh[i], x.pending)
+	for _, o := range slices.Backward(fresh) {
+		if o.Node != None {
+			x.Detach(o, x.pending)
 		}
 	}
 	x.pending.body.onset = time.Time{}
@@ -218,8 +240,8 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 	var merges []Merge
 	for i, o := range fresh {
 		v := Verdict{Observation: o}
-		switch c := chosen[i]; {
-		case o.Node == None:
+		switch c := chosen[i]; o.Node {
+		case None:
 			v.Join = x.grouped(o)
 			if v.Join == nil {
 				if groups[o.Group] == 0 {
@@ -234,6 +256,9 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 				target = x.target(c, now)
 				targets[c.node] = target
 				merges = append(merges, x.joins(c, target, now)...)
+			}
+			if target == nil {
+				target = x.shelter(o, c, now)
 			}
 			if v.Join = target; target == nil {
 				if opening[c.node] == 0 {
@@ -315,7 +340,7 @@ func (x *Index) target(c choice, now time.Time) *Hypothesis {
 	}
 	var pick *entry
 	x.near(c.node, now, func(e *entry) {
-		if e.h == x.pending || !x.explains(c, e) {
+		if e.h == x.pending || e.h.Isolated || !x.explains(c, e) {
 			return
 		}
 		if pick == nil || e.mass > pick.mass || e.mass == pick.mass && e.h.Ordinal < pick.h.Ordinal {
@@ -326,6 +351,35 @@ func (x *Index) target(c choice, now time.Time) *Hypothesis {
 		return nil
 	}
 	return pick.h
+}
+
+// shelter is the open hypothesis that holds most of what a cause would explain, when its own cause explains o as
+// well: o comes to those that suffer with it, instead of opening an incident of its own beside them. What people
+// have put together keeps together: their hypothesis takes what else its items report.
+func (x *Index) shelter(o *Observation, c choice, now time.Time) *Hypothesis {
+	var pick *entry
+	x.near(c.node, now, func(e *entry) {
+		switch own := c.node == o.Node; {
+		case e.h == x.pending:
+			return
+		case own && e.h.pinned(o.Node):
+		case x.ruledOut(e.h, c.node), weightOf(o.causes, e.h.Cause) == 0, own && 2*e.mass < e.h.body.total:
+			return
+		}
+		if pick == nil || e.mass > pick.mass || e.mass == pick.mass && e.h.Ordinal < pick.h.Ordinal {
+			pick = e
+		}
+	})
+	if pick == nil {
+		return nil
+	}
+	return pick.h
+}
+
+// pinned tells whether people have put something that an item reports into a hypothesis.
+func (h *Hypothesis) pinned(n cmdb.Node) bool {
+	in := h.body.items[n]
+	return in != nil && slices.ContainsFunc(in.observations, func(o *Observation) bool { return o.Pinned })
 }
 
 // margin is by how much another cause must explain a hypothesis better to take it over, in percent.
@@ -346,6 +400,9 @@ func (x *Index) explains(c choice, e *entry) bool {
 		return false
 	}
 	own := strengthHalf * have / max(1, 1000-have)
+	if len(h.body.items) == 1 && h.Change == "" && h.body.items[h.Cause] != nil { // an item that only blames itself
+		return score > have
+	}
 	return score >= have*margin/100 || c.belief.strength*share/1000-own >= outweighs
 }
 
@@ -360,7 +417,7 @@ func (x *Index) joins(c choice, target *Hypothesis, now time.Time) []Merge {
 			others = append(others, e.h)
 		}
 	})
-	slices.SortFunc(others, func(a, b *Hypothesis) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	slices.SortFunc(others, compareHypotheses)
 	var out []Merge
 	for _, h := range others {
 		out = append(out, Merge{From: h, Into: target, Cause: c.node})
@@ -395,16 +452,27 @@ func (x *Index) way(o *Observation, cause cmdb.Node) string {
 		hops = append(hops, o.causes[i])
 	}
 	slices.Reverse(hops)
-	text := sentence(hops[0].last, x.g.Name(o.Node), x.g.Name(hops[0].node))
-	for j := 1; j < len(hops); j++ {
-		text += ", " + sentence(hops[j].last, x.g.Name(hops[j-1].node), x.g.Name(hops[j].node))
+	from, steps := o.Node, make([]string, 0, len(hops))
+	for _, r := range hops {
+		steps = append(steps, sentence(r.last, x.g.Name(from), x.g.Name(r.node)))
+		from = r.node
 	}
-	return text
+	return strings.Join(steps, ", ")
 }
 
 func (x *Index) covers(n cmdb.Node, b *belief, i int) string {
-	return fmt.Sprintf("%d of %d %s affected", b.classes[i].items, b.expected[i],
-		those(b.classes[i].kind, x.g.ClassWord(b.classes[i].class), x.g.Name(n)))
+	c := &b.classes[i]
+	return fmt.Sprintf("%d of %d %s affected", c.items, b.expected[i], those(x.toward(n, c.kind), x.g.ClassWord(c.class), x.g.Name(n)))
+}
+
+// toward is the relation by which people say how a cause hurts what is hurt over a kind of relation: that kind
+// when the cause has it, else the first that it has.
+func (x *Index) toward(n cmdb.Node, kind cmdb.Kind) cmdb.Kind {
+	edges := x.g.Down(n)
+	if len(edges) == 0 || slices.ContainsFunc(edges, func(e cmdb.Edge) bool { return e.Kind == kind }) {
+		return kind
+	}
+	return edges[0].Kind
 }
 
 func changeText(c *Change, now time.Time) string {

@@ -43,7 +43,10 @@ func (c Config) Validate() error {
 		key   string
 		value time.Duration
 	}{
-		{"window", c.Window}, {"gap", c.Gap}, {"look_back", c.LookBack}, {"change_decay", c.ChangeDecay},
+		{"window", c.Window},
+		{"gap", c.Gap},
+		{"look_back", c.LookBack},
+		{"change_decay", c.ChangeDecay},
 		{"detection", c.Detection},
 	} {
 		if d.value <= 0 {

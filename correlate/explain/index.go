@@ -173,6 +173,25 @@ func (x *Index) AddChange(c Change) {
 	}
 }
 
+// Around returns the open hypotheses that hold something which one of the items may have caused, in
+// the order of opening.
+func (x *Index) Around(nodes []cmdb.Node) []*Hypothesis {
+	var out []*Hypothesis
+	for _, n := range nodes {
+		if int(n) >= len(x.nodes) {
+			continue
+		}
+		for _, e := range x.nodes[n] {
+			if i, found := slices.BinarySearchFunc(out, e.h, compareHypotheses); !found && e.h != x.pending {
+				out = slices.Insert(out, i, e.h)
+			}
+		}
+	}
+	return out
+}
+
+func compareHypotheses(a, b *Hypothesis) int { return cmp.Compare(a.Ordinal, b.Ordinal) }
+
 // DropChange forgets a change.
 func (x *Index) DropChange(id string) {
 	c := x.byID[id]
@@ -274,8 +293,8 @@ func (x *Index) credit(o *Observation, h *Hypothesis, others []way, sign int64) 
 			e = x.open(h, r.node)
 		}
 		e.mass += sign * delta
-		switch {
-		case r.node == o.Node:
+		switch r.node {
+		case o.Node:
 			if fresh {
 				e.self = sign > 0
 			}
@@ -408,7 +427,7 @@ func (x *Index) unfile(h *Hypothesis) {
 }
 
 func inOrder(list []*Hypothesis, h *Hypothesis) []*Hypothesis {
-	i, _ := slices.BinarySearchFunc(list, h, func(a, b *Hypothesis) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	i, _ := slices.BinarySearchFunc(list, h, compareHypotheses)
 	return slices.Insert(list, i, h)
 }
 

@@ -37,7 +37,7 @@ func (x *Index) Rank(now time.Time, h *Hypothesis) []itsm.Cause {
 	x.refile(h)
 	causes := make([]itsm.Cause, 0, len(list))
 	for i := range list {
-		causes = append(causes, x.cause(now, h, &list[i]))
+		causes = append(causes, x.cause(h, &list[i]))
 	}
 	return causes
 }
@@ -106,11 +106,11 @@ func (x *Index) first(h *Hypothesis, e *entry) bool {
 	return in != nil && !in.onset.After(h.body.onset)
 }
 
-func (x *Index) cause(now time.Time, h *Hypothesis, r *ranked) itsm.Cause {
+func (x *Index) cause(h *Hypothesis, r *ranked) itsm.Cause {
 	it := x.g.Item(r.node)
 	c := itsm.Cause{
 		Item: it.ID, Name: x.g.Name(r.node), Class: it.Class, Score: float64(r.score) / 1000,
-		Reporting: r.entry != nil && r.entry.self, Evidence: x.evidence(now, h, r),
+		Reporting: r.entry != nil && r.entry.self, Evidence: x.evidence(h, r),
 	}
 	if r.change != nil {
 		id := r.change.ID
@@ -119,7 +119,7 @@ func (x *Index) cause(now time.Time, h *Hypothesis, r *ranked) itsm.Cause {
 	return c
 }
 
-func (x *Index) evidence(now time.Time, h *Hypothesis, r *ranked) []itsm.Evidence {
+func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	confirmed := r.change == nil && r.node == h.ConfirmedItem || r.change != nil && r.change.ID == h.ConfirmedChange
 	if confirmed && r.score == 1000 {
 		return operatorEvidence("confirmed by an operator")
@@ -180,6 +180,21 @@ func (x *Index) types(h *Hypothesis, n cmdb.Node) []string {
 	}
 	slices.Sort(out)
 	return out[:min(3, len(out))]
+}
+
+// MainType returns the alert type that an item reports most within a hypothesis, "" when it reports nothing.
+func (x *Index) MainType(h *Hypothesis, n cmdb.Node) string {
+	in := h.body.items[n]
+	if in == nil {
+		return ""
+	}
+	most := typeCount{}
+	for _, t := range in.types {
+		if t.count > most.count || t.count == most.count && t.name < most.name {
+			most = t
+		}
+	}
+	return most.name
 }
 
 // Explained says how much of a hypothesis an item explains: how many items, of which class ("item" when they are

@@ -1,9 +1,10 @@
 package explain
 
 import (
-	"signalbox/cmdb"
 	"strings"
 	"unicode"
+
+	"signalbox/cmdb"
 )
 
 // symptom is what kind of trouble an alert type speaks of. It decides along which relations the
@@ -21,26 +22,6 @@ const (
 	symptomBlocked // a machine cannot hand on what it made
 	symptoms       // how many there are
 )
-
-// phrase says what items with the symptom do, for evidence sentences.
-func (s symptom) phrase() string {
-	switch s {
-	case symptomDown:
-		return "down"
-	case symptomError:
-		return "failing"
-	case symptomLatency:
-		return "slow"
-	case symptomSaturation:
-		return "short of resources"
-	case symptomStarved:
-		return "starved"
-	case symptomBlocked:
-		return "blocked"
-	default:
-		return "affected"
-	}
-}
 
 // symptomWords is the editable table from words of an alert type to its symptom; the first row
 // that has a word of the type wins. A word of two parts matches neighbours, a part ending in "-"
@@ -265,6 +246,8 @@ func those(k cmdb.Kind, class, cause string) string {
 		return class + " items fed by " + cause
 	case cmdb.Block:
 		return class + " items that feed " + cause
+	case cmdb.Member, cmdb.Part:
+		return class + " items that " + cause + " belongs to"
 	}
 	return class + " items around " + cause
 }
