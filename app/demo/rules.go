@@ -168,7 +168,7 @@ func plantRules() map[string]rule {
 			"critical", "MES cannot reach its database", "{asset} buffers confirmations; it can do so for about 20 minutes.", "", otRunbook + "mes",
 		},
 		"BearingTemperatureHigh": {"high", "Bearing temperature high", "{asset} reads 84.2 °C, high limit 80 °C, rising 0.4 K per hour.", "", otRunbook + "bearing"},
-		"LabelRejectRateHigh":    {"minor", "Label reject rate high", "{asset} rejects 4.2 % of the labels, limit 2 %.", "", otRunbook + "labels"},
+		"SyrupBrixOutOfRange":    {"minor", "Syrup Brix out of range", "{asset} blends 11.4 °Bx, limits 10.9 to 11.3 °Bx.", "", otRunbook + "brix"},
 	}
 }
 

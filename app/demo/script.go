@@ -119,7 +119,7 @@ func (w *world) calm() []step {
 	)
 	plant := slices.Concat(
 		w.raise(-9*time.Hour-31*time.Minute, "BearingTemperatureHigh", bearing()),
-		w.raise(-70*time.Minute, "LabelRejectRateHigh", labels{"asset": "labeller-1", "site": "plant-a", "area": "filling", "line": "line-1"}),
+		w.raise(-70*time.Minute, "SyrupBrixOutOfRange", labels{"asset": "blender-1", "site": "plant-a", "area": "syrup"}),
 	)
 	return []step{
 		{from: fromPrometheus, alerts: north},
@@ -254,13 +254,11 @@ func (w *world) storm() []step {
 // services are the services that lost all their pods with the switch, and those that need them.
 func (w *world) services(since time.Duration) []alert {
 	var targets, probes, burning []labels
-	for _, s := range []string{"catalogue", "search", "accounts", "cart", "media", "pricing"} {
+	for _, s := range []string{"catalogue", "search", "accounts", "cart", "media"} {
 		targets = append(targets, labels{"cluster": "north", "namespace": "shop", "job": s, "service": s})
-		if s != "pricing" { // nobody probes it from outside
-			probes = append(probes, labels{"cluster": "north", "job": "blackbox-https", "instance": "https://" + s + ".shop.example/healthz"})
-		}
+		probes = append(probes, labels{"cluster": "north", "job": "blackbox-https", "instance": "https://" + s + ".shop.example/healthz"})
 	}
-	for _, s := range []string{"api-gateway", "web", "shipping"} {
+	for _, s := range []string{"api-gateway", "login", "shipping"} {
 		burning = append(burning, labels{"cluster": "north", "namespace": "shop", "service": s, "slo": s + "-requests"})
 	}
 	return slices.Concat(w.raise(since, "TargetDown", targets...), w.raise(since, "BlackboxProbeFailed", probes...), w.raise(since, "ErrorBudgetBurn", burning...))
