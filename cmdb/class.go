@@ -25,8 +25,8 @@ type Class struct {
 	Named bool
 }
 
-// classWords lists the words of each class. A class counts as the row that has its last word, so that
-// "core-switch" is a switch.
+// classWords lists the words of each class. A class counts as the row that has its last words, so that
+// "core-switch" is a switch and "network device" more than a device.
 func classWords() []struct {
 	class Class
 	words string
@@ -35,9 +35,9 @@ func classWords() []struct {
 		class Class
 		words string
 	}{
-		{Class{CategoryNetwork, true, false}, "switch router gateway firewall loadbalancer balancer bridge hub ap wlc modem wan link vpn fabric nat"},
+		{Class{CategoryNetwork, true, false}, "switch router gateway firewall loadbalancer balancer bridge hub ap wlc modem wan link vpn fabric nat network-device networkdevice"},
 		{Class{CategoryNetwork, false, false}, "network subnet vlan interface port dns proxy"},
-		{Class{CategoryProduction, true, false}, "plc rtu controller iogateway"},
+		{Class{CategoryProduction, true, false}, "plc rtu controller iogateway control-device controldevice"},
 		{Class{CategoryProduction, false, true}, "line machine equipment filler labeller packer enterprise plant cell robot conveyor"},
 		{Class{CategoryProduction, false, false}, "area sensor actuator drive valve pump motor instrument hmi device"},
 		{Class{CategoryApplication, false, true}, "service application app website shop product"},
@@ -49,7 +49,12 @@ func classWords() []struct {
 
 // ClassOf returns what is known of a class; an unknown word is of CategoryOther.
 func ClassOf(word string) Class {
-	word = strings.ToLower(word)
+	word = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("_ /.", r) {
+			return '-'
+		}
+		return r
+	}, strings.ToLower(word))
 	for {
 		for _, row := range classWords() {
 			for w := range strings.FieldsSeq(row.words) {
@@ -58,10 +63,10 @@ func ClassOf(word string) Class {
 				}
 			}
 		}
-		i := strings.IndexAny(word, "-_ /.")
-		if i < 0 {
+		_, rest, more := strings.Cut(word, "-")
+		if !more {
 			return Class{Category: CategoryOther}
 		}
-		word = word[i+1:]
+		word = rest
 	}
 }

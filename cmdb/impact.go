@@ -40,7 +40,9 @@ type Effect struct {
 	Node        Node
 	Degradation Degradation
 	Hops        int
-	Via         Step // the last step of the way
+	// After is how long the effect may keep from showing: the buffers on the way.
+	After time.Duration
+	Via   Step // the last step of the way
 }
 
 // Impact is what the failure of one item hurts, nearest first.
@@ -53,57 +55,62 @@ type Impact struct {
 // Impact walks from a failing item to everything it hurts at a moment. A group with a declared
 // redundancy is at risk as long as enough members are left, and what lies behind it is not hurt.
 func (g *Graph) Impact(from Node, at time.Time, limits Limits) Impact {
-	w := walk{g: g, at: at, limits: limits, level: map[Node]Degradation{from: Down}, lost: map[Node]int{}, size: map[Node]int{}, place: map[Node]int{}}
-	w.queue = append(w.queue, Effect{Node: from, Degradation: Down})
-	for i := 0; i < len(w.queue); i++ {
-		if w.queue[i].Degradation != AtRisk {
-			w.step(w.queue[i])
-		}
+	w := walk{
+		g: g, at: at, limits: limits, queue: []Effect{{Node: from, Degradation: Down}}, place: map[Node]int{from: 0},
+		lost: map[Node]int{}, counted: map[[2]Node]bool{}, size: map[Node]int{},
+	}
+	for ; w.next < len(w.queue); w.next++ {
+		w.step(w.next)
 	}
 	return Impact{Effects: w.queue[1:], Limit: w.limit}
 }
 
 type walk struct {
-	g      *Graph
-	at     time.Time
-	limits Limits
-	level  map[Node]Degradation
-	lost   map[Node]int // members that a group has lost
-	size   map[Node]int // members of a group
-	place  map[Node]int // where an item stands in the queue
-	queue  []Effect
-	limit  string
+	g       *Graph
+	at      time.Time
+	limits  Limits
+	queue   []Effect
+	next    int              // the effect that is followed now, after all before it
+	place   map[Node]int     // where an item stands in the queue
+	lost    map[Node]int     // members of a group that are down
+	counted map[[2]Node]bool // member and group
+	size    map[Node]int     // members of a group
+	limit   string
 }
 
-func (w *walk) step(e Effect) {
+// step follows one effect to the next ones.
+func (w *walk) step(i int) {
+	e := w.queue[i]
+	if e.Degradation == AtRisk {
+		return
+	}
 	for _, edge := range w.g.Down(e.Node) {
 		if edge.Kind == Measure || !w.g.Valid(edge, w.at) || e.Via.Kind == Member && edge.Kind == Group && e.Hops > 0 {
 			continue
 		}
-		if e.Hops >= w.limits.Hops {
-			w.limit = "hops"
-			return
-		}
 		hurt := w.hurt(e, edge)
-		have, known := w.level[edge.Node]
-		if known && !worse(hurt, have) {
-			continue
-		}
-		if !known && len(w.queue) > w.limits.Visits {
-			w.limit = "visits"
-			return
-		}
-		w.level[edge.Node] = hurt
-		next := Effect{Node: edge.Node, Degradation: hurt, Hops: e.Hops + 1, Via: Step{From: e.Node, To: edge.Node, Kind: edge.Kind, Type: w.g.typeOf(edge)}}
-		if place, ok := w.place[edge.Node]; ok {
-			w.queue[place].Degradation = hurt
-			if have == AtRisk { // it was not followed before
-				w.step(w.queue[place])
+		if at, known := w.place[edge.Node]; known {
+			if worse(hurt, w.queue[at].Degradation) {
+				w.queue[at].Degradation = hurt
+				if at <= w.next { // it was followed as something less bad
+					w.step(at)
+				}
 			}
 			continue
 		}
+		if e.Hops >= w.limits.Hops {
+			w.limit = "hops"
+			continue
+		}
+		if len(w.queue) > w.limits.Visits {
+			w.limit = "visits"
+			return
+		}
 		w.place[edge.Node] = len(w.queue)
-		w.queue = append(w.queue, next)
+		w.queue = append(w.queue, Effect{
+			Node: edge.Node, Degradation: hurt, Hops: e.Hops + 1, After: e.After + w.g.Delay(edge),
+			Via: Step{From: e.Node, To: edge.Node, Kind: edge.Kind, Type: w.g.typeOf(edge)},
+		})
 	}
 }
 
@@ -115,25 +122,34 @@ func worse(a, b Degradation) bool {
 func (w *walk) hurt(e Effect, edge Edge) Degradation {
 	switch edge.Kind {
 	case Member:
-		w.lost[edge.Node]++
-		members, counted := w.size[edge.Node]
-		if !counted {
-			members = w.g.Members(edge.Node, w.at)
-			w.size[edge.Node] = members
-		}
-		needed, declared := w.g.Needed(edge.Node, members)
-		switch left := members - w.lost[edge.Node]; {
-		case left <= 0 || declared && left < needed:
-			return Down
-		case declared:
-			return AtRisk
-		default:
-			return Degraded
-		}
+		return w.group(e, edge.Node)
 	case Part, Starve, Block:
 		return Degraded
 	default:
 		return e.Degradation
+	}
+}
+
+// group is how badly a group is hurt by what has happened to its members so far. A member that is
+// only degraded still works.
+func (w *walk) group(member Effect, group Node) Degradation {
+	if pair := [2]Node{member.Node, group}; member.Degradation == Down && !w.counted[pair] {
+		w.counted[pair] = true
+		w.lost[group]++
+	}
+	members, known := w.size[group]
+	if !known {
+		members = w.g.Members(group, w.at)
+		w.size[group] = members
+	}
+	needed, declared := w.g.Needed(group, members)
+	switch left := members - w.lost[group]; {
+	case left <= 0 || declared && left < needed:
+		return Down
+	case declared:
+		return AtRisk
+	default:
+		return Degraded
 	}
 }
 
@@ -228,6 +244,9 @@ func (g *Graph) Explain(labels itsm.Labels) string {
 		fmt.Fprintf(&b, "\n  its failure hurts %d items", len(impact.Effects))
 		for _, e := range impact.Effects[:min(10, len(impact.Effects))] {
 			fmt.Fprintf(&b, "\n    %s (%s) by %s from %s", g.items[e.Node].ID, e.Degradation, e.Via.Type, g.items[e.Via.From].ID)
+			if e.After > 0 {
+				fmt.Fprintf(&b, ", after up to %s", e.After)
+			}
 		}
 	}
 	return b.String()

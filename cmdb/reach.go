@@ -49,7 +49,7 @@ func (r *reachability) compute(g *Graph, at time.Time) {
 	}
 	links := r.links(g, at)
 	order, number := r.preorder(g, links)
-	dominator := dominators(order, number, links, len(g.items), r.from, g)
+	dominator := r.dominators(g, order, number, links)
 	for n := range g.items {
 		g.up[n] = slices.DeleteFunc(slices.Clone(g.up[n]), isNetwork)
 		g.down[n] = slices.DeleteFunc(slices.Clone(g.down[n]), isNetwork)
@@ -157,14 +157,14 @@ func (r *reachability) preorder(g *Graph, links [][]Node) (order []Node, number 
 
 // dominators returns the immediate dominator of each reached node; None for a vantage and for
 // what is reached from two vantages by separate ways.
-func dominators(order []Node, number []int32, links [][]Node, size int, roots []Node, g *Graph) []Node {
+func (r *reachability) dominators(g *Graph, order []Node, number []int32, links [][]Node) []Node {
 	const root = Node(-2) // above all vantages
-	dom := make([]Node, size)
-	done := make([]bool, size)
+	dom := make([]Node, len(g.items))
+	done := make([]bool, len(g.items))
 	for n := range dom {
 		dom[n] = None
 	}
-	for _, v := range roots {
+	for _, v := range r.from {
 		dom[v], done[v] = root, true
 	}
 	intersect := func(a, b Node) Node {
