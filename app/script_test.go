@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -23,7 +24,10 @@ import (
 //
 //	exits CODE PROGRAM ARGS…   run a program to its end and expect this exit code
 //	await URL                  wait until the URL answers 200
-//	post URL FILE              send a file and expect 200
+//	post URL FILE, put URL FILE
+//	                           send a file and expect 200
+//	refused METHOD URL STATUS OUT [FILE]
+//	                           send a file or nothing, expect the status, and write the answer to OUT
 //	get URL FILE               write what the URL answers to a file
 //	rows FILE                  print "number id revision state" of each incident of a file
 func TestScript(t *testing.T) {
@@ -38,7 +42,7 @@ func TestScript(t *testing.T) {
 			return l.Close()
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": scriptExits, "await": scriptAwait, "post": scriptPost, "get": scriptGet, "rows": scriptRows,
+			"exits": scriptExits, "await": scriptAwait, "post": scriptPost, "put": scriptPut, "refused": scriptRefused, "get": scriptGet, "rows": scriptRows,
 		},
 	})
 }
@@ -70,6 +74,23 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := scriptRequest(http.MethodPost, args[0], strings.NewReader(ts.ReadFile(args[1])))
 	ts.Check(err)
+}
+
+func scriptPut(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := scriptRequest(http.MethodPut, args[0], strings.NewReader(ts.ReadFile(args[1])))
+	ts.Check(err)
+}
+
+func scriptRefused(ts *testscript.TestScript, _ bool, args []string) {
+	body := ""
+	if len(args) > 4 {
+		body = ts.ReadFile(args[4])
+	}
+	answer, err := scriptRequest(args[0], args[1], strings.NewReader(body))
+	if err == nil || !strings.HasPrefix(err.Error(), args[2]+" ") {
+		ts.Fatalf("%v, want %s", err, args[2])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), answer, 0o600))
 }
 
 func scriptGet(ts *testscript.TestScript, _ bool, args []string) {

@@ -75,6 +75,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
+// watchTotals reports how many alerts fire, and how many of them nobody could bind.
+func watchTotals(reg prometheus.Registerer, v *views) {
+	f := promauto.With(reg)
+	gauge := func(name, help string, of func(counts) int) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_ui_" + name, Help: help}, func() float64 {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			return float64(of(v.totals()))
+		})
+	}
+	gauge("alerts_firing", "Firing alerts.", func(c counts) int { return c.AlertsFiring })
+	gauge("alerts_unbound", "Firing alerts whose labels mean no item; GET /api/v1/alerts?q=bound=false says what was tried.",
+		func(c counts) int { return c.Unbound })
+}
+
 // measured counts the requests of a route.
 func (m *metrics) measured(route string, next http.HandlerFunc) http.HandlerFunc {
 	seconds := m.requestSeconds.WithLabelValues(route)

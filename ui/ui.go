@@ -92,6 +92,7 @@ func New(o Options) (*UI, error) {
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), web: web,
 	}
+	watchTotals(o.Registerer, u.views)
 	if u.sources == nil {
 		u.sources = func() []Source { return nil }
 	}
