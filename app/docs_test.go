@@ -1,0 +1,70 @@
+package app
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"signalbox/cmdb"
+	"signalbox/ingest"
+	"signalbox/ingest/events"
+)
+
+// blocks returns the code blocks of a page that begin with three back quotes and a word.
+func blocks(t *testing.T, page, word string) []string {
+	t.Helper()
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, part := range strings.Split(string(data), "\n```"+word+"\n")[1:] {
+		block, _, _ := strings.Cut(part, "\n```")
+		out = append(out, block+"\n")
+	}
+	return out
+}
+
+// TestDocs_estates loads the estates that people copy from the pages.
+func TestDocs_estates(t *testing.T) {
+	loaded := 0
+	for _, page := range []string{"../README.md", "../docs/estate.md"} {
+		for _, block := range blocks(t, page, "yaml") {
+			if !strings.HasPrefix(block, "items:") {
+				continue
+			}
+			part, err := cmdb.Parse(page, []byte(block))
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			whole, err := cmdb.Parts{"file": part}.Merge()
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if _, err := cmdb.NewGraph(whole); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+			loaded++
+		}
+	}
+	if loaded != 2 {
+		t.Errorf("%d estates found, want one on each page", loaded)
+	}
+}
+
+// TestDocs_change sends the change that people copy to the decoder of its door.
+func TestDocs_change(t *testing.T) {
+	const page = "../docs/connecting.md"
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^\{"at":.*\}$`).Find(data)
+	body, err := events.DecodeBody(line, ingest.Arrival{})
+	if err != nil || len(body.Refused) > 0 || len(body.Changes) != 1 {
+		t.Errorf("%s: %v, %+v", page, err, body)
+	}
+}
