@@ -62,8 +62,11 @@ func TestDocs_change(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^\{"at":.*\}$`).Find(data)
-	body, err := events.DecodeBody(line, ingest.Arrival{})
+	line := regexp.MustCompile(`(?m)^(\{"at":.*\})'$`).FindSubmatch(data)
+	if line == nil {
+		t.Fatal("no change found")
+	}
+	body, err := events.DecodeBody(line[1], ingest.Arrival{})
 	if err != nil || len(body.Refused) > 0 || len(body.Changes) != 1 {
 		t.Errorf("%s: %v, %+v", page, err, body)
 	}
