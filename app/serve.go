@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,7 +25,8 @@ Examples:
 const demoHelp = `run it with an example estate and a storm to watch
 
 Two data centres of a web shop and a bottling plant; alerts come in through the public HTTP
-doors, with times of now. Data goes to a folder of its own (./data/demo).
+doors, with times of now. Each demo begins with an empty board: its data is removed at the end,
+unless --data-dir names an empty folder to keep it in.
 
 Example:
   signalbox demo --listen 127.0.0.1:8000`
@@ -33,6 +35,7 @@ Example:
 type serveFlags struct {
 	config, listen, dataDir string
 	insecure                bool
+	embedded                bool // whatever brokers the environment names: examples do not belong there
 	estate                  files
 }
 
@@ -53,6 +56,9 @@ func (f *serveFlags) load(environ []string) (Config, error) {
 		if f.dataDir != "" {
 			cfg.Server.DataDir = f.dataDir
 		}
+		if f.embedded {
+			cfg.Kafka.Brokers = nil
+		}
 		cfg.Server.Insecure = cfg.Server.Insecure || f.insecure
 		cfg.Estate.Files = append(cfg.Estate.Files, f.estate...)
 	})
@@ -68,11 +74,22 @@ func serve(ctx context.Context, p Process, flags *flag.FlagSet) error {
 }
 
 func demoCommand(ctx context.Context, p Process, flags *flag.FlagSet) error {
-	f := serveFlags{dataDir: "data/demo"}
+	f := serveFlags{embedded: true}
 	flags.StringVar(&f.listen, "listen", "", "listen on `ADDR` instead of 127.0.0.1:7420")
-	flags.StringVar(&f.dataDir, "data-dir", f.dataDir, "keep the embedded broker's log in `DIR`")
+	flags.StringVar(&f.dataDir, "data-dir", "", "keep the data in `DIR`, which must be empty, instead of removing it at the end")
 	if err := parse(p, flags); err != nil {
 		return err
+	}
+	if f.dataDir == "" {
+		dir, err := os.MkdirTemp("", "signalbox-demo-")
+		if err != nil {
+			return fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		f.dataDir = dir
+	} else if entries, err := os.ReadDir(f.dataDir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("--data-dir %s: is not empty, and the demo begins with an empty board (signalbox serve --data-dir %s goes on with it)",
+			f.dataDir, f.dataDir)
 	}
 	return f.run(ctx, p, func(ctx context.Context, a *App) error {
 		return a.demo(ctx)
@@ -133,8 +150,9 @@ The demo needs a minute. Try:
   0 s   a calm board of nine incidents; arrow keys move, Enter opens, ? lists all keys
   15 s  a core switch dies without a word; its 140 alerts become one P1 that names it
   25 s  a deploy breaks checkout nearby: a second incident, with the change as its cause
-  40 s  in the plant a PLC gateway is lost, the filler starves, the labeller blocks
-  60 s  the switch comes back; acknowledge (A), split, undo (Z) as you like
+  40 s  in the plant a PLC gateway is lost, the filler starves, the labeller blocks, an order is late
+  60 s  the switch comes back; the P1 resolves itself five minutes later
+Acknowledge (A), split, undo (Z) as you like. Ctrl-C ends the demo.
 
 `)
 }
