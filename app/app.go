@@ -52,8 +52,8 @@ type App struct {
 	listener net.Listener
 	server   *http.Server
 	stop     context.CancelFunc // ends everything; set by Run
-	shown    atomic.Bool // the board shows what the log held at the start
-	ready    atomic.Bool // and rules and estate files are in force
+	shown    atomic.Bool        // the board shows what the log held at the start
+	ready    atomic.Bool        // and rules and estate files are in force
 	reloads  prometheus.Gauge
 }
 
@@ -262,18 +262,26 @@ func (a *App) becomeReady(ctx context.Context, caughtUp <-chan struct{}) error {
 		return nil
 	}
 	a.shown.Store(true)
-	if err := a.adoptRules(ctx); err != nil {
-		return err
-	}
-	if err := a.estate.load(ctx); err != nil {
+	if err := a.adopt(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the program is to stop.
 		}
-		return fmt.Errorf("load the estate: %w", err)
+		return err
 	}
 	a.ready.Store(true)
 	a.log.Info("ready", "address", "http://"+a.Addr(), "shards", len(a.loops))
 	a.estate.watch(ctx, a.opts.Config.Estate.WatchInterval)
+	return nil
+}
+
+// adopt brings the configured rules and the estate files into force.
+func (a *App) adopt(ctx context.Context) error {
+	if err := a.adoptRules(ctx); err != nil {
+		return err
+	}
+	if err := a.estate.load(ctx); err != nil {
+		return fmt.Errorf("load the estate: %w", err)
+	}
 	return nil
 }
 

@@ -46,8 +46,8 @@ func program(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// runProgram runs one command to its end and returns what it printed on standard error.
-func runProgram(t *testing.T, args ...string) string {
+// runProgram runs one command to its end.
+func runProgram(t *testing.T, args ...string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := program(t.Context(), t, args...)
@@ -55,7 +55,6 @@ func runProgram(t *testing.T, args ...string) string {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("signalbox %s: %v\n%s", strings.Join(args, " "), err, errs.String())
 	}
-	return errs.String()
 }
 
 // freeAddr returns a loopback address that was free a moment ago.
@@ -65,7 +64,7 @@ func freeAddr(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -125,7 +124,7 @@ func send(ctx context.Context, method, url string, body any, header map[string]s
 	if err != nil {
 		return 0, nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, data, err
 }

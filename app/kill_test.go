@@ -7,28 +7,28 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
-
-	"signalbox/itsm"
 )
 
 // kills is how often TestKilledUnderLoad ends the program with SIGKILL.
 const kills = 20
 
-// TestKilledUnderLoad sends alerts, commands and estates while the program is killed at random
-// moments. Whatever was acknowledged is there exactly once, ids stay and revisions never go back,
-// and the state equals a replay of the exported records.
+// killRules make happen within seconds what takes minutes otherwise: alerts expire, incidents
+// flap, resolve themselves, open again and close while the program is killed.
+const killRules = `
+incident: {resolve_timeout: 2s, auto_resolve_after: 1s, reopen_within: 2s, close_after: 2s, flap_count: 3, flap_window: 5s}
+correlate: {gap: 2s}
+`
+
+// TestKilledUnderLoad sends alerts, changes, commands and estates while the program is killed at
+// random moments. Whatever was acknowledged is there exactly once; ids stay, revisions never go
+// back, every revision that was ever shown is the one of a replay, and so is the recovered state.
 func TestKilledUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills a process 20 times")
@@ -39,13 +39,19 @@ func TestKilledUnderLoad(t *testing.T) {
 	for worker := range 3 {
 		load.Go(func() { h.sendAlerts(ctx, worker) })
 	}
+	load.Go(func() { h.sendNoise(ctx) })
 	load.Go(func() { h.sendCommands(ctx) })
 	load.Go(func() { h.sendEstates(ctx) })
+	load.Go(func() { h.poll(ctx) })
+	board := newBoardWatcher(h)
+	var watching sync.WaitGroup
+	watchCtx, stopWatching := context.WithCancel(t.Context())
+	watching.Go(func() { board.run(watchCtx) })
+
 	for n := range kills {
 		// Some kills hit the recovery itself, most the work after it.
 		if n%4 != 3 {
 			h.waitReady()
-			h.checkRevisions()
 		}
 		pause(ctx, time.Duration(50+rand.IntN(450))*time.Millisecond)
 		h.kill()
@@ -53,17 +59,23 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	h.waitReady()
 	pause(ctx, 300*time.Millisecond)
+	h.kill()
 	stop()
 	load.Wait()
+	h.checkRecovered()
 
-	h.checkRevisions()
+	h.start()
+	h.waitReady()
 	h.checkAcknowledged()
-	live := h.incidents()
+	h.checkComments()
+	board.check()
+	stopWatching()
+	watching.Wait()
 	h.terminate()
-	h.checkReplay(live)
-	t.Logf("%d kills, %d alerts acknowledged, %d commands answered, %d estates adopted, %d incidents",
-		kills, len(h.acked), h.commands, h.estates, len(live))
-	if len(h.acked) == 0 || h.commands == 0 || h.estates == 0 {
+	h.checkTopics()
+	t.Logf("%d kills; %d alerts, %d comments and %d other commands acknowledged, %d estates adopted; %d incidents, %d revisions seen, %d by a watcher that resumed %d times",
+		kills+1, len(h.alerts), len(h.comments), h.commands, h.estates, len(h.revisions), len(h.shown), board.deltas, board.resumed)
+	if len(h.alerts) == 0 || len(h.comments) == 0 || h.commands == 0 || h.estates == 0 || board.resumed == 0 {
 		t.Error("the load did not reach every door; nothing was shown")
 	}
 }
@@ -78,23 +90,34 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// killHarness is the program as a process of its own, and what was seen of it.
 type killHarness struct {
 	t              *testing.T
 	dir, addr, url string
 	cmd            *exec.Cmd
 	log            *os.File
 
-	mu                sync.Mutex
-	acked             map[string]bool // host label of each acknowledged alert
-	commands, estates int
-	revisions         map[string]int
+	mu       sync.Mutex
+	alerts   map[string]bool   // host label of each acknowledged alert that fires once
+	comments map[string]string // text of each acknowledged comment → incident
+	commands int               // other commands answered
+	estates  int               // adopted
+
+	revisions map[string]int    // the newest that was seen, by incident
+	shown     map[string][]byte // every row that was seen, by incident and revision
 }
 
 func newKillHarness(t *testing.T) *killHarness {
 	t.Helper()
 	addr := freeAddr(t)
-	h := &killHarness{t: t, dir: t.TempDir(), addr: addr, url: "http://" + addr, acked: map[string]bool{}, revisions: map[string]int{}}
-	log, err := os.Create(filepath.Join(h.dir, "log"))
+	h := &killHarness{
+		t: t, dir: t.TempDir(), addr: addr, url: "http://" + addr,
+		alerts: map[string]bool{}, comments: map[string]string{}, revisions: map[string]int{}, shown: map[string][]byte{},
+	}
+	if err := os.WriteFile(h.path("signalbox.yml"), []byte(killRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(h.path("log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +136,12 @@ func newKillHarness(t *testing.T) *killHarness {
 	return h
 }
 
+func (h *killHarness) path(name string) string { return filepath.Join(h.dir, name) }
+
 func (h *killHarness) start() {
 	h.t.Helper()
-	h.cmd = program(context.WithoutCancel(h.t.Context()), h.t, "serve", "--listen", h.addr, "--data-dir", filepath.Join(h.dir, "data"))
+	h.cmd = program(context.WithoutCancel(h.t.Context()), h.t,
+		"serve", "--config", h.path("signalbox.yml"), "--listen", h.addr, "--data-dir", h.path("data"))
 	h.cmd.Stderr = h.log
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
@@ -149,214 +175,50 @@ func (h *killHarness) waitReady() {
 	eventually(h.t, 30*time.Second, func() error { return ready(h.t.Context(), h.url) })
 }
 
-// sendAlerts sends alerts, each with a host of its own, and resolves some of them later. What
-// was not answered 2xx is sent again, as Alertmanager does.
-func (h *killHarness) sendAlerts(ctx context.Context, worker int) {
-	var before []map[string]any
-	for n := 0; ctx.Err() == nil; n++ {
-		batch := slices.Clone(before)
-		var hosts []string
-		for i := range 20 {
-			host := fmt.Sprintf("w%d-n%d-i%d", worker, n, i)
-			hosts = append(hosts, host)
-			batch = append(batch, map[string]any{
-				"labels":   map[string]string{"alertname": "HostDown", "host": host, "rack": fmt.Sprintf("rack-%d", (n+i)%7), "severity": "critical"},
-				"startsAt": time.Now().UTC().Format(time.RFC3339Nano), "endsAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano),
-			})
+// poll reads the list of incidents all the time, also while the program starts.
+func (h *killHarness) poll(ctx context.Context) {
+	for ; ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
+		begun := h.newest()
+		rows, err := pages(ctx, h.url+"/api/v1/incidents", "incidents")
+		if err != nil {
+			continue // it is down, or its board is not complete yet
 		}
-		for ctx.Err() == nil {
-			status, _, err := send(ctx, http.MethodPost, h.url+"/api/v2/alerts", batch, nil)
-			if err == nil && status == http.StatusOK {
-				h.mu.Lock()
-				for _, host := range hosts {
-					h.acked[host] = true
-				}
-				h.mu.Unlock()
-				break
-			}
-			pause(ctx, 10*time.Millisecond)
+		seen := map[string]bool{}
+		for _, raw := range rows {
+			seen[h.see(raw, begun)] = true
 		}
-		pause(ctx, 15*time.Millisecond)
-		before = nil
-		for _, a := range batch[max(0, len(batch)-20):][:5] { // a quarter is resolved with the next batch
-			resolved := maps.Clone(a)
-			resolved["endsAt"] = time.Now().UTC().Format(time.RFC3339Nano)
-			before = append(before, resolved)
-		}
-	}
-}
-
-// sendCommands comments and acknowledges. A command is repeated with its key until it is
-// answered, so it must take effect once.
-func (h *killHarness) sendCommands(ctx context.Context) {
-	for n := 0; ctx.Err() == nil; n++ {
-		var page struct {
-			Incidents []struct {
-				ID string `json:"id"`
-			} `json:"incidents"`
-		}
-		if err := get(ctx, h.url+"/api/v1/incidents?limit=50", &page); err != nil || len(page.Incidents) == 0 {
-			pause(ctx, 10*time.Millisecond)
-			continue
-		}
-		id := page.Incidents[n%len(page.Incidents)].ID
-		action, body := "comment", map[string]any{"text": fmt.Sprintf("note %d", n), "by": "maria"}
-		if n%3 == 0 {
-			action, body = "acknowledge", map[string]any{"by": "maria"}
-		}
-		for ctx.Err() == nil {
-			status, _, err := send(ctx, http.MethodPost, h.url+"/api/v1/incidents/"+id+"/"+action, body,
-				map[string]string{"Idempotency-Key": fmt.Sprintf("key-%d", n)})
-			if err == nil && status != http.StatusServiceUnavailable && status != http.StatusAccepted {
-				h.mu.Lock()
-				h.commands++
-				h.mu.Unlock()
-				break
-			}
-			pause(ctx, 10*time.Millisecond)
-		}
-	}
-}
-
-// sendEstates changes what is known of the racks while alerts come in.
-func (h *killHarness) sendEstates(ctx context.Context) {
-	for n := 0; ctx.Err() == nil; n++ {
-		var b strings.Builder
-		b.WriteString("items:\n")
-		for rack := range 7 {
-			fmt.Fprintf(&b, "  - {id: rack-%d, class: switch, name: Rack %d of %d, identifiers: [{rack: rack-%d}]}\n", rack, rack, n, rack)
-		}
-		status, _, err := send(ctx, http.MethodPut, h.url+"/api/v1/estate?origin=test", b.String(), nil)
-		if err == nil && status == http.StatusOK {
-			h.mu.Lock()
-			h.estates++
-			h.mu.Unlock()
-		}
-		pause(ctx, 200*time.Millisecond)
-	}
-}
-
-// checkRevisions reads every incident and compares it with what was seen before.
-func (h *killHarness) checkRevisions() {
-	h.t.Helper()
-	seen := map[string]int{}
-	for _, raw := range h.rows("/api/v1/incidents", "incidents") {
-		var row struct {
-			ID       string `json:"id"`
-			Revision int    `json:"revision"`
-		}
-		if err := json.Unmarshal(raw, &row); err != nil {
-			h.t.Fatal(err)
-		}
-		seen[row.ID] = row.Revision
-	}
-	for id, before := range h.revisions {
-		if now, there := seen[id]; !there || now < before {
-			h.t.Errorf("incident %s was at revision %d and is now at %d (there: %t)", id, before, now, there)
-		}
-	}
-	h.revisions = seen
-}
-
-func (h *killHarness) rows(path, field string) []json.RawMessage {
-	h.t.Helper()
-	rows, err := pages(h.t.Context(), h.url+path, field)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return rows
-}
-
-// checkAcknowledged requires each acknowledged alert to be in one incident, with one period.
-func (h *killHarness) checkAcknowledged() {
-	h.t.Helper()
-	count := map[string]int{}
-	for _, inc := range h.incidents() {
-		if inc.MergedInto != nil {
-			continue
-		}
-		for _, a := range inc.Alerts {
-			count[a.Labels.Get("host")] += a.Count
-		}
-	}
-	for host := range h.acked {
-		if count[host] != 1 {
-			h.t.Errorf("alert of %s was acknowledged and counts %d times", host, count[host])
-		}
-	}
-}
-
-// incidents returns every incident with all its alerts, as the API shows them.
-func (h *killHarness) incidents() []itsm.Incident {
-	h.t.Helper()
-	var out []itsm.Incident
-	for _, raw := range h.rows("/api/v1/incidents?sort=openedAt", "incidents") {
-		var inc itsm.Incident
-		if err := json.Unmarshal(raw, &inc); err != nil {
-			h.t.Fatal(err)
-		}
-		for _, raw := range h.rows("/api/v1/incidents/"+inc.ID+"/alerts", "alerts") {
-			var a itsm.AlertState
-			if err := json.Unmarshal(raw, &a); err != nil {
-				h.t.Fatal(err)
-			}
-			inc.Alerts = append(inc.Alerts, a)
-		}
-		out = append(out, inc)
-	}
-	return out
-}
-
-// checkReplay exports the recorded inputs, replays them and compares every incident.
-func (h *killHarness) checkReplay(live []itsm.Incident) {
-	h.t.Helper()
-	events, out := filepath.Join(h.dir, "events.jsonl"), filepath.Join(h.dir, "incidents.jsonl")
-	runProgram(h.t, "export", "--data-dir", filepath.Join(h.dir, "data"), "--out", events)
-	runProgram(h.t, "replay", "--events", events, "--out", out)
-	data, err := os.ReadFile(out)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	replayed := map[string]itsm.Incident{}
-	for line := range strings.Lines(string(data)) {
-		var inc itsm.Incident
-		if err := json.Unmarshal([]byte(line), &inc); err != nil {
-			h.t.Fatal(err)
-		}
-		replayed[inc.ID] = inc
-	}
-	if len(replayed) != len(live) {
-		h.t.Errorf("%d incidents live, %d replayed", len(live), len(replayed))
-	}
-	byFingerprint := func(a, b itsm.AlertState) int {
-		return strings.Compare(a.Fingerprint.String(), b.Fingerprint.String())
-	}
-	for _, inc := range live {
-		again := replayed[inc.ID]
-		slices.SortFunc(inc.Alerts, byFingerprint)
-		slices.SortFunc(again.Alerts, byFingerprint)
-		row := again.Row()
-		row.Alerts = again.Alerts // the lists of the API have rows, without evidence of causes
-		if inc.MergedInto != nil {
-			inc.Alerts, row.Alerts = nil, nil // followed to the successor on reading
-		}
-		for _, alerts := range [][]itsm.AlertState{inc.Alerts, row.Alerts} {
-			for i := range alerts { // on the topic as of the last publication: a re-send publishes nothing
-				alerts[i].LastSeenAt = time.Time{}
+		for id := range begun {
+			if !seen[id] {
+				h.t.Errorf("incident %s has vanished", id)
 			}
 		}
-		if diff := cmp.Diff(asJSON(h.t, inc), asJSON(h.t, row)); diff != "" {
-			h.t.Errorf("incident %s differs from its replay (-live +replay):\n%s", inc.Number, diff)
-			return
-		}
 	}
 }
 
-func asJSON(t *testing.T, v any) string {
-	t.Helper()
-	data, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		t.Fatal(err)
+// newest is a copy of the newest revisions seen so far.
+func (h *killHarness) newest() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.revisions)
+}
+
+// see notes a row that the program showed. It must not be older than what had been seen when it
+// was asked for.
+func (h *killHarness) see(raw []byte, begun map[string]int) string {
+	var row struct {
+		ID       string `json:"id"`
+		Revision int    `json:"revision"`
 	}
-	return string(data)
+	if err := json.Unmarshal(raw, &row); err != nil {
+		h.t.Errorf("row %s: %v", raw, err)
+		return ""
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if row.Revision < begun[row.ID] {
+		h.t.Errorf("incident %s was at revision %d and went back to %d", row.ID, begun[row.ID], row.Revision)
+	}
+	h.revisions[row.ID] = max(h.revisions[row.ID], row.Revision)
+	h.shown[fmt.Sprintf("%s/%d", row.ID, row.Revision)] = raw
+	return row.ID
 }

@@ -24,7 +24,7 @@ import (
 	"signalbox/itsm"
 )
 
-var loadTest = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase") //nolint:gochecknoglobals // a test flag.
+var loadTest = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase")
 
 // loaded is the program as a process of its own under load.
 type loaded struct {
@@ -248,7 +248,7 @@ func (l *loaded) latency(rate, watchers int) {
 	for n := range watchers {
 		conn := l.dial()
 		watching.Go(func() {
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			for {
 				_, data, err := conn.ReadMessage()
 				if err != nil {

@@ -3,19 +3,27 @@ package stream
 import (
 	"context"
 	"errors"
+	"time"
 
 	"signalbox/itsm"
 )
 
 // Events yields the recorded inputs of a shard from an offset (0: from the earliest that is kept)
 // to the present end, adopted versions with their bytes. What cannot be decoded, and a version
-// that is gone, is skipped: the engine has skipped it, too.
+// that is gone, is skipped: the engine has skipped it, too. Doors and ticks are stamped side by
+// side, so a stamp may be before the one that it follows in the log; as for the engine, time does
+// not run backwards here.
 func (s *Stream) Events(ctx context.Context, shard int, from int64, yield func(itsm.Record) error) error {
+	var clock time.Time
 	return s.scanFrom(ctx, topicEvents, shard, from, func(e entry) error {
 		r, reason, err := s.record(ctx, e)
 		if err != nil || reason != nil || r == nil {
 			return err
 		}
+		if r.Time.Before(clock) {
+			r.Time = clock
+		}
+		clock = r.Time
 		return yield(*r)
 	})
 }

@@ -1,0 +1,330 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox/correlate"
+	"signalbox/ingest/events"
+	"signalbox/itsm"
+	"signalbox/stream"
+)
+
+// checkAcknowledged requires each acknowledged alert to be in exactly one incident that is not
+// merged away, with one period.
+func (h *killHarness) checkAcknowledged() {
+	h.t.Helper()
+	var count map[string]int
+	eventually(h.t, 10*time.Second, func() error { // until the engine has applied what was accepted last
+		count = map[string]int{}
+		rows, err := pages(h.t.Context(), h.url+"/api/v1/incidents?sort=openedAt", "incidents")
+		if err != nil {
+			return err
+		}
+		for _, raw := range rows {
+			var inc itsm.Incident
+			if err := json.Unmarshal(raw, &inc); err != nil {
+				return err
+			}
+			if inc.MergedInto != nil {
+				continue
+			}
+			alerts, err := pages(h.t.Context(), h.url+"/api/v1/incidents/"+inc.ID+"/alerts", "alerts")
+			if err != nil {
+				return err
+			}
+			for _, raw := range alerts {
+				var a itsm.AlertState
+				if err := json.Unmarshal(raw, &a); err != nil {
+					return err
+				}
+				count[a.Labels.Get("host")] += a.Count
+			}
+		}
+		for host := range h.alerts {
+			if count[host] == 0 {
+				return fmt.Errorf("the alert of %s was acknowledged and is nowhere", host)
+			}
+		}
+		return nil
+	})
+	for host := range h.alerts {
+		if count[host] != 1 {
+			h.t.Errorf("the alert of %s counts %d times", host, count[host])
+		}
+	}
+}
+
+// checkComments requires each acknowledged comment to stand once in the timeline of its incident.
+func (h *killHarness) checkComments() {
+	h.t.Helper()
+	count := map[string]int{}
+	read := map[string]bool{}
+	for _, id := range h.comments {
+		if read[id] {
+			continue
+		}
+		read[id] = true
+		rows, err := pages(h.t.Context(), h.url+"/api/v1/incidents/"+id+"/timeline", "entries")
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, raw := range rows {
+			var entry itsm.Entry
+			if err := json.Unmarshal(raw, &entry); err != nil {
+				h.t.Fatal(err)
+			}
+			count[entry.Text]++
+		}
+	}
+	for text := range h.comments {
+		if count[text] != 1 {
+			h.t.Errorf("the comment %q was acknowledged and stands %d times", text, count[text])
+		}
+	}
+}
+
+// checkRecovered exports the recorded inputs and replays them, with the program's commands. The
+// state that a new owner recovers from checkpoint and log is the replay's, to the last field.
+func (h *killHarness) checkRecovered() {
+	h.t.Helper()
+	runProgram(h.t, "export", "--data-dir", h.path("data"), "--out", h.path("events.jsonl"))
+	runProgram(h.t, "replay", "--events", h.path("events.jsonl"), "--out", h.path("incidents.jsonl"))
+	want, err := os.ReadFile(h.path("incidents.jsonl"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	engine := newTestEngine(h.t)
+	h.withLog(func(ctx context.Context, s *stream.Stream) error {
+		at, err := recoverInto(ctx, s, engine)
+		if err != nil {
+			return err
+		}
+		records := 0
+		defer func() { h.t.Logf("recovered from a checkpoint at %d and %d records", at.Offset, records) }()
+		return s.Events(ctx, 0, at.Offset, func(r itsm.Record) error {
+			records++
+			engine.Apply(r.Time, r.Input)
+			return nil
+		})
+	})
+	if err := writeIncidents(h.path("recovered.jsonl"), engine.Incidents()); err != nil {
+		h.t.Fatal(err)
+	}
+	got, err := os.ReadFile(h.path("recovered.jsonl"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if !bytes.Equal(want, got) {
+		h.t.Errorf("the recovered state is not the replay's (-replay +recovered):\n%s", firstDiff(want, got))
+	}
+}
+
+// checkTopics replays what was recorded up to the last checkpoint of a program that stopped in
+// peace. The topics hold what the replay published last, and every row that was ever shown is the
+// replay's of that revision.
+func (h *killHarness) checkTopics() {
+	h.t.Helper()
+	runProgram(h.t, "export", "--data-dir", h.path("data"), "--out", h.path("events.jsonl"))
+	replay := newPublication()
+	published := map[string][]byte{}
+	h.withLog(func(ctx context.Context, s *stream.Stream) error {
+		at, err := recoverInto(ctx, s, newTestEngine(h.t))
+		if err != nil {
+			return err
+		}
+		engine := newTestEngine(h.t)
+		err = s.Events(ctx, 0, 0, func(r itsm.Record) error {
+			if r.Offset < at.Offset {
+				replay.add(engine.Apply(r.Time, r.Input))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		ctx, stop := context.WithCancel(ctx)
+		return s.Tail(ctx, stream.TailOptions{
+			Topics: []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline},
+			Apply: func(ps []itsm.Published) error {
+				for _, p := range ps {
+					if !strings.HasPrefix(p.Key, "_") {
+						published[string(p.Topic)+" "+p.Key] = p.Value
+					}
+				}
+				return nil
+			},
+			CaughtUp: stop,
+		})
+	})
+	for key, value := range published {
+		if value == nil {
+			delete(published, key)
+		}
+	}
+	for key := range replay.last {
+		if published[key] == nil {
+			h.t.Errorf("%s is missing", key)
+		}
+	}
+	for key, value := range published {
+		if !bytes.Equal(value, replay.last[key]) {
+			h.t.Errorf("%s is not what the replay says:\nlive   %s\nreplay %s", key, value, replay.last[key])
+			break
+		}
+	}
+	for key, row := range h.shown {
+		if !bytes.Equal(row, replay.rows[key]) {
+			h.t.Errorf("the row %s that was shown is not the replay's (-replay +shown):\n%s", key, cmp.Diff(string(replay.rows[key]), string(row)))
+			break
+		}
+	}
+	h.checkExport()
+}
+
+// checkExport requires the export to be read back as it was recorded.
+func (h *killHarness) checkExport() {
+	h.t.Helper()
+	f, err := os.Open(h.path("events.jsonl"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	reader := events.NewReader(f, events.ReaderOptions{Name: "events.jsonl"})
+	kinds := map[string]int{}
+	for {
+		r, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		kinds["alerts"] += len(r.Input.Alerts)
+		kinds["changes"] += len(r.Input.Changes)
+		kinds["commands"] += len(r.Input.Commands)
+		if r.Input.Adopt != nil {
+			kinds["adoptions"]++
+		}
+		if r.Input.Empty() {
+			kinds["ticks"]++
+		}
+	}
+	h.t.Logf("recorded: %v", kinds)
+	for _, kind := range []string{"alerts", "changes", "commands", "adoptions", "ticks"} {
+		if kinds[kind] == 0 {
+			h.t.Errorf("no %s were recorded", kind)
+		}
+	}
+}
+
+// withLog opens the log of the program, which must not be running.
+func (h *killHarness) withLog(use func(context.Context, *stream.Stream) error) {
+	h.t.Helper()
+	cfg := DefaultConfig()
+	cfg.Server.DataDir = h.path("data")
+	if err := withStream(h.t.Context(), cfg, func(s *stream.Stream) error { return use(h.t.Context(), s) }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func newTestEngine(t interface {
+	Helper()
+	Fatal(args ...any)
+},
+) *correlate.Engine {
+	t.Helper()
+	engine, err := correlate.New(correlate.Options{Shards: 1, Config: correlate.DefaultConfig()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+// recoverInto takes the shard over as a new owner does, and brings an engine to its checkpoint.
+func recoverInto(ctx context.Context, s *stream.Stream, engine *correlate.Engine) (itsm.Position, error) {
+	shard := s.Shard(0)
+	at, err := shard.Recover(ctx, engine.Restore)
+	if err != nil {
+		return at, err
+	}
+	defer func() { _ = shard.Close() }() // it only gives a connection back
+	var data [2][]byte
+	for i, id := range []string{at.Estate, at.Rules} {
+		if id == "" {
+			continue
+		}
+		if data[i], err = s.Version(ctx, id); err != nil {
+			return at, err
+		}
+	}
+	return at, engine.Restored(at, data[0], data[1])
+}
+
+// publication is what an engine has published.
+type publication struct {
+	last map[string][]byte // by topic and key
+	rows map[string][]byte // by incident and revision
+}
+
+func newPublication() *publication {
+	return &publication{last: map[string][]byte{}, rows: map[string][]byte{}}
+}
+
+func (p *publication) add(updates []itsm.Update) {
+	for _, u := range updates {
+		for _, a := range u.Alerts {
+			key := fmt.Sprintf("%s %s/%s", itsm.TopicAlerts, a.Incident, a.Fingerprint)
+			if a.State == nil {
+				delete(p.last, key)
+				continue
+			}
+			p.last[key] = mustJSON(a.State)
+		}
+		for i := range u.Entries {
+			p.last[fmt.Sprintf("%s %s/%d", itsm.TopicTimeline, u.IncidentID, u.Entries[i].Seq)] = mustJSON(u.Entries[i])
+		}
+		if u.Incident != nil {
+			row := mustJSON(u.Incident)
+			p.last[fmt.Sprintf("%s %s", itsm.TopicIncidents, u.IncidentID)] = row
+			p.rows[fmt.Sprintf("%s/%d", u.IncidentID, u.Incident.Revision)] = row
+		}
+	}
+}
+
+// mustJSON encodes what always can be.
+func mustJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
+// firstDiff shows the first line in which two files differ.
+func firstDiff(want, got []byte) string {
+	w, g := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return fmt.Sprintf("line %d of %d and %d:\n%s", i+1, len(w), len(g), cmp.Diff(indented(w[i]), indented(g[i])))
+		}
+	}
+	return fmt.Sprintf("%d and %d lines", len(w), len(g))
+}
+
+func indented(line string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(line), "", " ") != nil {
+		return line
+	}
+	return b.String()
+}
