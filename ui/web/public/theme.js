@@ -6,6 +6,6 @@
   } catch {
     // Storage may be forbidden; then the system's wish decides.
   }
-  const light = matchMedia("(prefers-color-scheme: light)").matches;
-  document.documentElement.dataset.theme = chosen === "light" || chosen === "dark" ? chosen : light ? "light" : "dark";
+  const wish = matchMedia("(prefers-contrast: more)").matches ? "contrast" : matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
+  document.documentElement.dataset.theme = ["dark", "light", "contrast"].includes(chosen) ? chosen : wish;
 })();

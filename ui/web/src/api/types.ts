@@ -762,10 +762,15 @@ export interface components {
             command: string;
         };
         Fault: {
+            /** @description Of the body; `estate` for an estate file. */
             field: string;
             reason: string;
+            /** @description The origin of the part of the estate; absent elsewhere. */
+            file?: string;
             /** @description Absent when the fault is not in a file or body. */
             line?: number;
+            /** @description The item of the estate; absent when the fault is not about one. */
+            item?: string;
         };
         Problem: {
             type: string;
@@ -783,11 +788,22 @@ export interface components {
         };
         IngestResult: {
             accepted: number;
-            refused: {
-                index: number;
-                field: string;
-                reason: string;
-            }[];
+            /** @description The first of them. */
+            refused: components["schemas"]["Refusal"][];
+            /** @description All of them. */
+            refusedCount: number;
+        };
+        Refusal: {
+            /** @description The place in the request, from 0. */
+            index: number;
+            field: string;
+            reason: string;
+        };
+        IngestProblem: components["schemas"]["Problem"] & {
+            /** @description Absent when the body as a whole is refused. */
+            accepted?: number;
+            refused?: components["schemas"]["Refusal"][];
+            refusedCount?: number;
         };
         TestAlert: {
             accepted: number;
@@ -930,9 +946,58 @@ export interface components {
         };
         /** @description An estate file. */
         EstateFile: {
-            items?: Record<string, never>[];
-            relations?: Record<string, never>[];
-            bindings?: Record<string, never>[];
+            items?: components["schemas"]["EstateItem"][];
+            relations?: components["schemas"]["EstateRelation"][];
+            /** @description In order: the first that matches and yields an item wins. */
+            bindings?: components["schemas"]["EstateBinding"][];
+        };
+        EstateItem: {
+            id: string;
+            class: string;
+            /** @description Default the id. */
+            name?: string;
+            /** @description 1 is the highest; default 3. */
+            criticality?: number;
+            redundancy?: {
+                /** @description How many members must work, or a share ("50%"). */
+                min: string | number;
+            };
+            /** @description Monitoring looks from here. */
+            vantage?: boolean;
+            attributes?: components["schemas"]["Labels"];
+            owner?: string;
+            /** @description Any one set matching all its labels recognises the item. */
+            identifiers?: components["schemas"]["Labels"][];
+        };
+        EstateRelation: {
+            from: string;
+            type: components["schemas"]["RelationType"];
+            to: string;
+            attributes?: components["schemas"]["Labels"];
+            /** Format: date-time */
+            validFrom?: string;
+            /** Format: date-time */
+            validTo?: string;
+        };
+        EstateBinding: {
+            /** @enum {string} */
+            preset?: "kubernetes" | "node" | "windows" | "blackbox" | "snmp" | "cadvisor";
+            /** @description Anchored regular expressions by label. */
+            match?: {
+                [key: string]: string;
+            };
+            /** @description Labels that speak of the exporter, not of the thing. */
+            ignore?: string[];
+            /** @description A template of the item's id. */
+            item?: string;
+            discover?: {
+                class: string;
+                name?: string;
+                relations?: {
+                    type: components["schemas"]["RelationType"];
+                    to: string;
+                }[];
+            };
         };
         EstateVersion: {
             version: string;
@@ -973,8 +1038,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["IngestResult"];
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["IngestProblem"];
             };
         };
     };
@@ -1554,6 +1618,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             503: components["responses"]["Overloaded"];
             default: components["responses"]["Problem"];
         };
@@ -1597,6 +1662,7 @@ export interface operations {
                     "application/yaml": string;
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     getMetrics: {
@@ -1617,6 +1683,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     getHealthy: {
@@ -1635,6 +1702,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            default: components["responses"]["Problem"];
         };
     };
     getReady: {
@@ -1653,13 +1721,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Not yet. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
         };
     };
     reload: {

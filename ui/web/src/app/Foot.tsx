@@ -3,19 +3,25 @@ import { useEffect } from "react";
 import { figure } from "../lib/words";
 import type { Message } from "../store/commands";
 import { useBoard, useCommandState, useServices } from "./context";
+import type { Page } from "./route";
 
 // So long the foot line offers to take a command back; what was refused stays until it is read.
 const undoFor = 12_000;
 
-export function Foot() {
+const keys: Record<Page, [keys: string[], does: string][]> = {
+  incidents: [[["↑", "↓"], "move"], [["↵"], "open"], [["X"], "select"], [["A"], "acknowledge"], [["Ctrl K"], "commands"], [["?"], "all keys"]],
+  alerts: [[["↑", "↓"], "move"], [["↵"], "open"], [["/"], "filter"], [["?"], "all keys"]],
+  connect: [[["Ctrl K"], "commands"], [["?"], "all keys"]],
+};
+
+export function Foot({ page }: { page: Page }) {
   const counts = useBoard((s) => s.counts);
   const { message } = useCommandState();
   return (
     <footer className="foot">
       {message !== null && <Toast key={message.at} message={message} />}
       <span className="keys" aria-hidden="true">
-        <span><kbd>J</kbd><kbd>K</kbd>move</span><span><kbd>↵</kbd>open</span><span><kbd>A</kbd>acknowledge</span>
-        <span><kbd>/</kbd>filter</span><span><kbd>P</kbd>pause</span><span><kbd>?</kbd>all keys</span>
+        {keys[page].map(([names, does]) => <span key={does}>{names.map((name) => <kbd key={name}>{name}</kbd>)}{does}</span>)}
       </span>
       {counts !== null && (
         <span className="cnt">
@@ -43,7 +49,7 @@ function Toast({ message }: { message: Message }) {
     <div className={`toast ${message.kind}`} role={passes ? "status" : "alert"}>
       {passes && <span className="left" style={{ animationDuration: `${undoFor}ms` }} aria-hidden="true" />}
       <span className="clip" title={message.text}>{message.text}</span>
-      {undo !== null && !busy.has(undo.id) && (
+      {undo.length > 0 && !undo.some((u) => busy.has(u.id)) && (
         <button type="button" onClick={() => void commands.undo()}>Undo <kbd>Z</kbd></button>
       )}
       {!passes && <button type="button" onClick={() => commands.dismiss()}>Close</button>}

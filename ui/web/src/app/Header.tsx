@@ -1,11 +1,12 @@
 // The line on top: where one is, what grouping made of it, and how old the data is.
-import { type MouseEvent, type ReactNode, useState } from "react";
+import { type MouseEvent, type ReactNode, useMemo, useState, useSyncExternalStore } from "react";
 import type { Comparison } from "../api/model";
 import { type Liveness, liveness, livenessWords } from "../lib/live";
 import { Icon, Logo } from "../lib/marks";
-import { clock, dataAge, zone } from "../lib/time";
-import { figure } from "../lib/words";
-import { toggleTheme } from "../store/theme";
+import { clock, dataAge, shownZone, zone } from "../lib/time";
+import { countOpen } from "../board/select";
+import { figure, plural } from "../lib/words";
+import { nextTheme } from "../store/theme";
 import { useBoard, useNow, usePerson, useServices } from "./context";
 import { NameDialog } from "./NameDialog";
 import { go, type Page } from "./route";
@@ -13,7 +14,8 @@ import { useTick } from "./tick";
 
 export function Header({ page }: { page: Page }) {
   const loaded = useBoard((s) => s.loaded);
-  const open = useBoard((s) => s.view.order.length);
+  const view = useBoard((s) => s.view);
+  const open = useMemo(() => countOpen(view.rows.values()), [view]);
   const counts = useBoard((s) => s.counts);
   const comparison = useBoard((s) => s.comparison);
   return (
@@ -25,11 +27,11 @@ export function Header({ page }: { page: Page }) {
         <NavLink to="connect" now={page}>Connect</NavLink>
       </nav>
       <span className="grow" />
-      {comparison !== null && <Squeeze comparison={comparison} />}
+      {comparison !== null && comparison.alerts > 0 && <Squeeze comparison={comparison} />}
       <span className="sep" />
       <ConnectionMark />
       <PauseButton />
-      <button type="button" className="btn quiet icon" aria-label="Switch theme (T)" title="Switch theme (T)" onClick={toggleTheme}><Icon name="theme" /></button>
+      <button type="button" className="btn quiet icon" aria-label="Next theme: dark, light, contrast (T)" title="Next theme: dark, light, contrast (T)" onClick={nextTheme}><Icon name="theme" /></button>
       <WallClock />
       <Person />
     </header>
@@ -53,13 +55,13 @@ function Squeeze({ comparison: c }: { comparison: Comparison }) {
   const minutes = Math.round(c.windowSeconds / 60);
   const most = Math.max(1, c.groups, c.incidents);
   const width = (n: number) => (n === 0 ? 0 : Math.max(2, (n / most) * barWidth));
-  const title = `The same ${figure(c.alerts)} alerts of the last ${minutes} minutes, grouped by Alertmanager's own group_by and by Signalbox`;
+  const title = `Of the ${plural(c.alerts, "alert")} of the last ${minutes} minutes Alertmanager would have made ${plural(c.groups, "group")}; here they are ${plural(c.incidents, "incident")}`;
   return (
     <div className="squeeze" title={title}>
       <span className="wide">{minutes} min, {figure(c.alerts)} alerts</span>
       <span className="bars wide" aria-hidden="true"><i style={{ width: width(c.groups) }} /><i style={{ width: width(c.incidents) }} /></span>
       <span>
-        Alertmanager would have made <b>{figure(c.groups)}</b> {c.groups === 1 ? "group" : "groups"} · <b>{figure(c.incidents)}</b> {c.incidents === 1 ? "incident" : "incidents"}
+        Alertmanager grouping <b>{figure(c.groups)}</b> · Signalbox <b>{figure(c.incidents)}</b>
       </span>
     </div>
   );
@@ -71,6 +73,10 @@ function ConnectionMark() {
   const now = useTick();
   const state: Liveness = liveness(connection, paused !== null, now);
   const since = state === "paused" && paused !== null ? paused.since : connection.heardAt;
+  const empty = useBoard((s) => s.loaded && s.view.order.length === 0);
+  if (empty && state === "live") {
+    return <div className="conn"><span className="dot" aria-hidden="true" /><span role="status">Connected, <b>no incident yet</b></span></div>;
+  }
   return (
     <div className={`conn ${state}`} title={connection.reason ?? "Time since the last message of the server"}>
       <span className="dot" aria-hidden="true" />
@@ -96,7 +102,9 @@ function PauseButton() {
 
 function WallClock() {
   const now = new Date(useNow());
-  return <span className="clock">{clock(now)}<small>{zone(now)}</small></span>;
+  const utc = useSyncExternalStore(shownZone.subscribe, shownZone.get) === "utc";
+  const label = utc ? "Show the times of your own zone" : "Show times in UTC";
+  return <button type="button" className="clock" title={label} onClick={() => shownZone.set(utc ? "" : "utc")}>{clock(now)}<small>{zone(now)}</small><span className="sr">{label}</span></button>;
 }
 
 function Person() {

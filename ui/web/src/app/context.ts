@@ -1,5 +1,6 @@
 // What the components share: one store, one stream, one sender of commands.
 import { createContext, useContext, useSyncExternalStore } from "react";
+import { liveness } from "../lib/live";
 import type { BoardStore, Snapshot } from "../store/board";
 import type { Commands, CommandState } from "../store/commands";
 import type { Setting } from "../store/setting";
@@ -35,6 +36,12 @@ export function useCommandState(): CommandState {
 export function usePerson(): string {
   const { person } = useServices();
   return useSyncExternalStore(person.subscribe, person.get);
+}
+
+/** Whether commands make no sense because the server does not answer. */
+export function useDead(): boolean {
+  const connection = useBoard((s) => s.connection);
+  return liveness(connection, false, useTick()) === "disconnected";
 }
 
 /** The server's time in ms, every second. */

@@ -11,16 +11,21 @@ const ownKeys: [string, string[]][] = [
   ["[role=menu]", ["ArrowUp", "ArrowDown"]],
 ];
 
-/** The name of a key as key maps use it; null: the page must not take it. Shift goes before a letter: "A" is Shift+a. */
+/**
+ * The name of a key as key maps use it; null: the page must not take it. A letter with Shift is its capital; other names begin
+ * with their modifiers: "Shift+ArrowDown", "Ctrl+k" (or the command key of a Mac).
+ */
 export function keyOf(e: KeyboardEvent): string | null {
-  if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.defaultPrevented) return null;
+  if (e.altKey || e.isComposing || e.defaultPrevented) return null;
+  const control = e.ctrlKey || e.metaKey;
   const target = e.target instanceof Element ? e.target : null;
   if (target !== null) {
-    if (target.closest(fields) !== null) return null;
+    if (target.closest(fields) !== null && !(control && e.key === "k") && e.key !== "F6") return null;
     if (document.querySelector("dialog[open]") !== null) return null;
     for (const [selector, keys] of ownKeys) if (keys.includes(e.key) && target.closest(selector) !== null) return null;
   }
-  return e.key;
+  const shift = e.shiftKey && e.key.length > 1;
+  return `${control ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${e.key}`;
 }
 
 /** Listens to keys as long as the component is there. */

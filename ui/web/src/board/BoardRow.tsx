@@ -1,9 +1,9 @@
 // One incident, one line.
-import { memo } from "react";
+import { memo, type RefObject, useEffect, useRef } from "react";
 import type { Row } from "../api/model";
 import { ClassIcon, Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, coarse, moment, until } from "../lib/time";
-import { bestCause, figure, owner } from "../lib/words";
+import { bestCause, figure, owner, refusal } from "../lib/words";
 import { unhandled } from "./select";
 
 export interface BoardRowProps {
@@ -11,7 +11,10 @@ export interface BoardRowProps {
   /** Its place in the whole list, from 1; the head is row 1 of the grid. */
   index: number;
   top: number;
+  /** The one the keys speak of. */
   selected: boolean;
+  /** One of several chosen for a command. */
+  picked: boolean;
   /** It has left the board, and is shown only while the order is held. */
   gone: boolean;
   /** The last one of its priority. */
@@ -19,18 +22,20 @@ export interface BoardRowProps {
   busy: boolean;
   /** The age in words: so a row is drawn again only when they change. */
   openFor: string;
-  /** Minutes since it was resolved; 0 for open ones. */
+  /** The server's time in ms, to the minute. */
   now: number;
+  onQuick: (row: Row, action: "acknowledge" | "assign") => void;
 }
 
-export const BoardRow = memo(function BoardRow({ row, index, top, selected, gone, cut, busy, openFor, now }: BoardRowProps) {
+export const BoardRow = memo(function BoardRow({ row, index, top, selected, picked, gone, cut, busy, openFor, now, onQuick }: BoardRowProps) {
+  const line = useFlash(row);
   const todo = unhandled(row);
   const calm = gone || row.state === "resolved" || row.state === "closed" || row.state === "cancelled";
-  const classes = ["r", row.severity, todo && "todo", calm && "calm", cut && "cut", busy && "busy"].filter(Boolean).join(" ");
+  const classes = ["r", row.severity, selected && "at", picked && "pick", todo && "todo", calm && "calm", cut && "cut", busy && "busy"].filter(Boolean).join(" ");
   return (
     <div
-      role="row" id={`row-${row.id}`} data-id={row.id} className={classes} style={{ transform: `translateY(${top}px)` }}
-      aria-rowindex={index + 1} aria-selected={selected}
+      ref={line} role="row" id={`row-${row.id}`} data-id={row.id} className={classes} style={{ transform: `translateY(${top}px)` }}
+      aria-rowindex={index + 1} aria-selected={selected || picked}
     >
       <div role="gridcell"><SeverityMark severity={row.severity} /></div>
       <div role="gridcell"><PriorityMark priority={row.priority} override={row.priorityOverride} /></div>
@@ -45,10 +50,46 @@ export const BoardRow = memo(function BoardRow({ row, index, top, selected, gone
       <div role="gridcell" className="num">{figure(row.itemCount)}</div>
       <div role="gridcell" className="c-site clip">{row.site}</div>
       <div role="gridcell" className="num">{openFor}</div>
-      <div role="gridcell" className="own"><Owner row={row} /></div>
+      <div role="gridcell" className="own"><Owner row={row} /><Quick row={row} onQuick={onQuick} /></div>
     </div>
   );
 });
+
+/** The two commands that are given most, at hand under the pointer; the keys do the same. */
+function Quick({ row, onQuick }: Pick<BoardRowProps, "row" | "onQuick">) {
+  return (
+    <span className="qa">
+      {refusal("acknowledge", row) === null && (
+        <button type="button" className="btn" tabIndex={-1} title="Acknowledge (A)" aria-label={`Acknowledge ${row.number}`} data-quick onClick={() => onQuick(row, "acknowledge")}><Icon name="tick" /></button>
+      )}
+      {refusal("assign", row) === null && (
+        <button type="button" className="btn" tabIndex={-1} title="Assign to me (M)" aria-label={`Assign ${row.number} to me`} data-quick onClick={() => onQuick(row, "assign")}><Icon name="me" /></button>
+      )}
+    </span>
+  );
+}
+
+// What each cell shows, in the order of the cells.
+const shows: ((r: Row) => unknown)[] = [
+  (r) => r.severity, (r) => r.priority, (r) => r.number, (r) => r.state, (r) => r.title, (r) => `${r.causes[0]?.item}/${r.causes[0]?.change}`,
+  (r) => r.alertCounts.total, (r) => r.itemCount, (r) => r.site, () => "", (r) => owner(r),
+];
+
+/** A changed cell fades from a wash of the accent; a row that has only come into sight does not. */
+function useFlash(row: Row): RefObject<HTMLDivElement | null> {
+  const line = useRef<HTMLDivElement>(null);
+  const before = useRef(row);
+  useEffect(() => {
+    const was = before.current;
+    before.current = row;
+    if (was === row || line.current === null || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const wash = getComputedStyle(line.current).getPropertyValue("--accent-wash");
+    for (const [i, show] of shows.entries()) {
+      if (show(was) !== show(row)) line.current.children[i]?.animate([{ backgroundColor: wash }, { backgroundColor: "transparent" }], 1000);
+    }
+  }, [row]);
+  return line;
+}
 
 function CauseCell({ row }: { row: Row }) {
   const cause = bestCause(row);

@@ -12,11 +12,15 @@ export interface GridProps {
   find: (id: string) => Row | undefined;
   rows: ReadonlyMap<string, Row>;
   cursor: string | null;
+  chosen: ReadonlySet<string>;
   busy: ReadonlySet<string>;
   sort: SortKey;
   now: number;
   onSort: (sort: SortKey) => void;
   onOpen: (row: Row) => void;
+  /** A click with Ctrl chooses one more, one with Shift all up to it. */
+  onChoose: (row: Row, range: boolean) => void;
+  onQuick: (row: Row, action: "acknowledge" | "assign") => void;
   onTouch: () => void;
   onLeave: () => void;
 }
@@ -38,17 +42,20 @@ export function Grid(p: GridProps) {
   }, [at, cursor, virtual]);
 
   const click = (e: MouseEvent) => {
-    const id = e.target instanceof Element ? e.target.closest<HTMLElement>("[data-id]")?.dataset.id : undefined;
+    if (!(e.target instanceof Element) || e.target.closest("[data-quick]") !== null) return;
+    const id = e.target.closest<HTMLElement>("[data-id]")?.dataset.id;
     const row = id === undefined ? undefined : p.find(id);
-    if (row !== undefined) p.onOpen(row);
+    if (row === undefined) return;
+    if (e.ctrlKey || e.metaKey || e.shiftKey) p.onChoose(row, e.shiftKey);
+    else p.onOpen(row);
   };
   return (
     // The keys of the grid are the keys of the page: see app/keys.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
-      role="grid" className="grid" aria-label="Incidents" aria-rowcount={order.length + 1} tabIndex={0}
+      role="grid" className="grid" aria-label="Incidents" aria-rowcount={order.length + 1} aria-multiselectable="true" tabIndex={0}
       aria-activedescendant={at < 0 ? undefined : `row-${cursor}`}
-      onClick={click} onPointerMove={p.onTouch} onPointerLeave={p.onLeave} onFocus={p.onTouch}
+      onClick={click} onMouseDown={(e) => e.shiftKey && e.preventDefault()} onPointerMove={p.onTouch} onPointerLeave={p.onLeave} onFocus={p.onTouch}
     >
       <Head sort={p.sort} onSort={p.onSort} />
       <div className="rows" ref={scroller} role="rowgroup">
@@ -60,9 +67,9 @@ export function Grid(p: GridProps) {
             const below = p.find(order[item.index + 1] ?? "");
             return (
               <BoardRow
-                key={item.key} row={row} index={item.index + 1} top={item.start} selected={id === cursor} gone={!p.rows.has(id)}
+                key={item.key} row={row} index={item.index + 1} top={item.start} selected={id === cursor} picked={p.chosen.has(id)} gone={!p.rows.has(id)}
                 cut={p.sort === "priority" && below !== undefined && below.priority !== row.priority} busy={p.busy.has(id)}
-                openFor={openFor(row, p.now)} now={Math.floor(p.now / 60_000) * 60_000}
+                openFor={openFor(row, p.now)} now={Math.floor(p.now / 60_000) * 60_000} onQuick={p.onQuick}
               />
             );
           })}
@@ -86,7 +93,7 @@ const columns: { name: string; className: string; sort?: SortKey; reverse?: bool
   { name: "Owner", className: "own-h" },
 ];
 
-function Head({ sort, onSort }: { sort: SortKey; onSort: (sort: SortKey) => void }) {
+export function Head({ sort, onSort }: Pick<GridProps, "sort" | "onSort">) {
   return (
     <div role="rowgroup">
       <div role="row" className="hd" aria-rowindex={1}>

@@ -1,65 +1,85 @@
 // The live queue: tabs, query, banner, table.
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, useCallback, useMemo, useState } from "react";
 import { matchingIncidents, sentence } from "../api/client";
-import type { Row } from "../api/model";
+import type { Action, Row } from "../api/model";
 import { useBoard, useCommandState, useNow, usePerson, useServices } from "../app/context";
 import { go, type Route } from "../app/route";
 import { useKeys } from "../app/keys";
 import { useLoad } from "../lib/load";
-import { Icon } from "../lib/marks";
-import { terms, withoutLast } from "../lib/query";
+import { terms } from "../lib/query";
 import { figure, plural } from "../lib/words";
 import { heldChanges, type Held } from "../store/order";
 import { Banner } from "./Banner";
+import { Choice } from "./Choice";
+import { Nothing, NotYet } from "./Empty";
 import { Grid } from "./Grid";
 import { useHold } from "./hold";
-import { countTabs, select, type SortKey, tabOf, tabs } from "./select";
+import { QueryBar } from "./QueryBar";
+import { countTabs, select, type SortKey, type TabId, tabOf, tabs } from "./select";
+import type { Chosen } from "./selection";
 
 export interface QueueProps {
   route: Route;
   /** The row that the keys speak of; the one in the panel when there is one. */
   cursor: string | null;
   setCursor: (id: string | null) => void;
+  chosen: Chosen;
+  /** The server does not answer. */
+  dead: boolean;
+  onGive: (action: Action, rows: readonly Row[]) => void;
+  onToMe: (rows: readonly Row[]) => void;
 }
 
 // A board in a storm changes many times a second; the server is asked not more often than this whether rows still match.
 const matchPace = 2_000;
 
-export function Queue({ route, cursor, setCursor }: QueueProps) {
+export function Queue({ route, cursor, setCursor, chosen, dead, onGive, onToMe }: QueueProps) {
   const { store } = useServices();
   const view = useBoard((s) => s.view);
   const person = usePerson();
   const now = useNow();
   const { busy } = useCommandState();
   const [sort, setSort] = useState<SortKey>("priority");
-  const [resolved, setResolved] = useState(true);
+  const loaded = useBoard((s) => s.loaded);
   const tab = tabOf(route.tab);
   const match = useMatching(route.q, view.version);
 
   const kept = route.incident === null ? null : cursor;
   const matching = match.ids;
-  // view.version tells of changed rows; view.rows is the same map for ever.
-  const wanted = useSame(useMemo(() => select(view.order, view.rows, { tab, person, matching, resolved, sort, kept }), [view, tab, person, matching, resolved, sort, kept]));
+  const minute = Math.floor(now / 60_000) * 60_000;
+  const wanted = useSame(useMemo(() => select(view.order, view.rows, { tab, person, matching, now: minute, sort, kept }), [view, tab, person, matching, minute, sort, kept]));
   const counts = useMemo(() => countTabs(view.rows, person), [view, person]);
-  const { order, held, touch, release } = useHold(wanted, [tab, route.q, resolved, sort].join("\n"));
+  const { order, held, touch, release } = useHold(wanted, [tab, route.q, sort].join("\n"));
   const find = useCallback((id: string) => store.find(id), [store]);
 
   const open = useCallback((row: Row) => {
     setCursor(row.id);
     go({ incident: row.number });
   }, [setCursor]);
-  const move = useCallback((by: number) => {
+  const move = useCallback((by: number, choosing = false) => {
     touch();
     const at = cursor === null ? -1 : order.indexOf(cursor);
-    const id = order[at < 0 ? (by > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, at + by))];
+    const from = at < 0 && by < 0 ? order.length : at; // without a cursor: from outside, at the near end
+    const id = order[Math.min(order.length - 1, Math.max(0, from + by))];
     const row = id === undefined ? undefined : store.find(id);
     if (row === undefined) return;
+    if (choosing) chosen.extend(order, cursor ?? row.id, row.id);
     setCursor(row.id);
     if (route.incident !== null) go({ incident: row.number }, true);
-  }, [cursor, order, route.incident, setCursor, store, touch]);
+  }, [chosen, cursor, order, route.incident, setCursor, store, touch]);
+  const choose = useCallback((row: Row, range: boolean) => {
+    touch();
+    if (range && cursor !== null) chosen.extend(order, cursor, row.id);
+    else chosen.toggle(row.id);
+    if (route.incident === null) setCursor(row.id);
+  }, [chosen, cursor, order, route.incident, setCursor, touch]);
+  const quick = useCallback((row: Row, action: "acknowledge" | "assign") => (action === "assign" ? onToMe([row]) : onGive(action, [row])), [onGive, onToMe]);
   useKeys({
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => move(20), PageUp: () => move(-20),
     Home: () => move(-Infinity), End: () => move(Infinity), n: release,
+    "Shift+ArrowDown": () => move(1, true), "Shift+ArrowUp": () => move(-1, true), "Ctrl+a": () => chosen.replace(order),
+    x: () => cursor !== null && chosen.toggle(cursor),
+    ...Object.fromEntries(tabs.map((t, i) => [String(i + 1), () => go({ tab: t.id })])),
     Enter: () => {
       const row = cursor === null ? undefined : store.find(cursor);
       if (row !== undefined) open(row);
@@ -69,38 +89,52 @@ export function Queue({ route, cursor, setCursor }: QueueProps) {
   const hidden = counts[tab] - wanted.length;
   return (
     <section className="list" aria-label="Live queue">
-      <div className="tabs" role="tablist" aria-label="States">
-        {tabs.map((t) => (
-          <button
-            key={t.id} type="button" role="tab" className="tab" aria-selected={t.id === tab} aria-controls="queue"
-            onClick={() => go({ tab: t.id })}
-          >
-            {t.name} <span className={tabClass(t.id, counts[t.id])}>{figure(counts[t.id])}</span>
-          </button>
-        ))}
+      <div className="tabs">
+        <Tabs tab={tab} counts={loaded ? counts : null} />
         <span className="grow" />
         <HeldChip held={held} find={find} onRelease={release} />
       </div>
       <QueryBar
         q={route.q} error={match.error} placeholder='Filter: a word, or matchers such as priority<=2 site="dc-north"'
         onChange={(q) => go({ q }, true)}
-      >
-        {tab === "" && (
-          <label className="toggle"><input type="checkbox" checked={resolved} onChange={(e) => setResolved(e.target.checked)} />Resolved</label>
-        )}
-      </QueryBar>
-      <Banner />
+      />
+      {loaded && <Banner otherwise={<Choice chosen={chosen} order={order} dead={dead} onGive={onGive} onToMe={onToMe} />} />}
       <div id="queue" role="tabpanel" aria-label={tabs.find((t) => t.id === tab)?.name} className="fill">
-        {order.length === 0 ? (
+        {!loaded ? <NotYet sort={sort} /> : order.length === 0 ? (
           <Nothing q={route.q} hidden={hidden} tab={tabs.find((t) => t.id === tab)?.name ?? ""} />
         ) : (
           <Grid
-            order={order} find={find} rows={view.rows} cursor={cursor} busy={busy} sort={sort} now={now}
-            onSort={setSort} onOpen={open} onTouch={touch} onLeave={release}
+            order={order} find={find} rows={view.rows} cursor={cursor} chosen={chosen.ids} busy={busy} sort={sort} now={now}
+            onSort={setSort} onOpen={open} onChoose={choose} onQuick={quick} onTouch={touch} onLeave={release}
           />
         )}
       </div>
     </section>
+  );
+}
+
+/** One tab stop; the arrows go from tab to tab. */
+function Tabs({ tab, counts }: { tab: TabId; counts: Record<TabId, number> | null }) {
+  const step = (e: KeyboardEvent<HTMLElement>) => {
+    const by = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
+    const next = tabs[(tabs.findIndex((t) => t.id === tab) + by + tabs.length) % tabs.length];
+    if (by === 0 || next === undefined) return;
+    go({ tab: next.id });
+    e.currentTarget.querySelector<HTMLElement>(`[data-tab="${next.id}"]`)?.focus();
+  };
+  return (
+    // Keys come from whichever tab has the focus.
+    // eslint-disable-next-line jsx-a11y/interactive-supports-focus
+    <div role="tablist" aria-label="States" onKeyDown={step}>
+      {tabs.map((t) => (
+        <button
+          key={t.id} type="button" role="tab" className="tab" data-tab={t.id} aria-selected={t.id === tab} aria-controls="queue" tabIndex={t.id === tab ? 0 : -1}
+          onClick={() => go({ tab: t.id })}
+        >
+          {t.name} {counts !== null && <span className={tabClass(t.id, counts[t.id])}>{figure(counts[t.id])}</span>}
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -126,72 +160,10 @@ function HeldChip({ held, find, onRelease }: { held: Held; find: (id: string) =>
   const best = Math.min(...held.added.map((id) => find(id)?.priority ?? 5));
   return (
     <>
-      <span className="frozen">Order held</span>
+      <span className="frozen">Order frozen</span>
       <button type="button" className="pill" onClick={onRelease} title="Take them in (N)">
-        {plural(changes, "change")}{held.added.length > 0 && <span>{held.added.length} new, P{best}</span>}<kbd>N</kbd>
+        {held.added.length > 0 ? <>{figure(held.added.length)} new <span>{held.added.filter((id) => find(id)?.priority === best).length} P{best}</span></> : plural(changes, "change")}<kbd>N</kbd>
       </button>
     </>
-  );
-}
-
-export interface QueryBarProps {
-  q: string;
-  error: string | null;
-  placeholder: string;
-  onChange: (q: string) => void;
-  children?: React.ReactNode;
-}
-
-/** The box for a query. What is typed counts after a short rest. */
-export function QueryBar({ q, error, placeholder, onChange, children }: QueryBarProps) {
-  const [text, setText] = useState(q);
-  const [before, setBefore] = useState(q);
-  if (before !== q) { // the address has changed by other means
-    setBefore(q);
-    if (text.trim() !== q) setText(q);
-  }
-  useEffect(() => {
-    if (text.trim() === q) return;
-    const timer = setTimeout(() => onChange(text.trim()), 250);
-    return () => clearTimeout(timer);
-    // A new onChange with each render must not put the end of the rest off.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [text, q]);
-  return (
-    <div className="query" role="search">
-      <label className={error === null ? "qbox" : "qbox bad"}>
-        <Icon name="search" />
-        <span className="sr">Filter</span>
-        <input
-          id="query" type="text" value={text} placeholder={placeholder} spellCheck={false} autoComplete="off"
-          aria-invalid={error !== null} aria-describedby={error === null ? undefined : "query-error"}
-          onChange={(e) => setText(e.target.value)}
-          onKeyDown={(e) => {
-            if (e.key === "Escape") {
-              if (text === "") e.currentTarget.blur();
-              setText("");
-              e.stopPropagation();
-            } else if (e.key === "Enter") {
-              onChange(text.trim());
-              e.currentTarget.blur();
-            }
-          }}
-        />
-        {error !== null && <span id="query-error" className="qerr" role="alert">{error}</span>}
-        <kbd>/</kbd>
-      </label>
-      {children}
-    </div>
-  );
-}
-
-function Nothing({ q, hidden, tab }: { q: string; hidden: number; tab: string }) {
-  if (q === "") return <div className="msg"><h2>No incident here</h2><p>{tab} has no incident at the moment.</p></div>;
-  return (
-    <div className="msg">
-      <h2>No incident matches</h2>
-      <p>{hidden > 0 ? `${plural(hidden, "incident")} ${hidden === 1 ? "is" : "are"} hidden by the filter.` : `${tab} has no incident at the moment.`}</p>
-      <button type="button" className="btn" onClick={() => go({ q: withoutLast(q) })}>Remove last matcher</button>
-    </div>
   );
 }

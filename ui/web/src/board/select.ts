@@ -19,13 +19,29 @@ export const tabOf = (s: string): TabId => tabs.find((t) => t.id === s)?.id ?? "
 
 const isOpen = (r: Row): boolean => r.state === "new" || r.state === "in_progress" || r.state === "on_hold";
 
+/** What the default view shows: a snoozed incident is out of it until its time comes. */
+const inDefault = (r: Row): boolean => isOpen(r) && r.snoozedUntil === null;
+
+/** How many rows the default view has. */
+export function countOpen(rows: Iterable<Row>): number {
+  let n = 0;
+  for (const row of rows) if (inDefault(row)) n++;
+  return n;
+}
+
 /** Nobody has taken notice of it. */
 export const unhandled = (r: Row): boolean => r.state === "new" && r.acknowledgedAt === null && r.snoozedUntil === null;
 
-/** Tells whether a row belongs into a tab. Resolved ones stand among the open when they are shown at all. */
+/** So long, in ms, a resolved incident stands greyed among the open ones. */
+export const resolvedStays = 10 * 60_000;
+
+const resolvedLately = (r: Row, now: number): boolean =>
+  r.state === "resolved" && r.resolvedAt !== null && now - Date.parse(r.resolvedAt) < resolvedStays;
+
+/** Tells whether a row belongs into a tab by itself. */
 export function inTab(r: Row, tab: TabId, person: string): boolean {
   switch (tab) {
-    case "": return isOpen(r);
+    case "": return inDefault(r);
     case "unhandled": return unhandled(r);
     case "mine": return isOpen(r) && person !== "" && (r.assignee === person || r.acknowledgedBy === person);
     case "in_progress": return r.state === "in_progress";
@@ -43,8 +59,8 @@ export interface Selection {
   person: string;
   /** Ids that the query matches; null: there is no query. */
   matching: ReadonlySet<string> | null;
-  /** Whether resolved ones stand among the open. */
-  resolved: boolean;
+  /** The server's time in ms: what was resolved lately still stands among the open. */
+  now: number;
   sort: SortKey;
   /** The row in the panel: it is never taken away under the eye. */
   kept: string | null;
@@ -56,7 +72,7 @@ export function select(order: readonly string[], rows: ReadonlyMap<string, Row>,
     if (row === undefined) return false;
     if (id === s.kept) return true;
     if (s.matching !== null && !s.matching.has(id)) return false;
-    return inTab(row, s.tab, s.person) || (s.tab === "" && s.resolved && row.state === "resolved");
+    return inTab(row, s.tab, s.person) || (s.tab === "" && resolvedLately(row, s.now));
   });
   return s.sort === "priority" ? out : sorted(out, rows, s.sort);
 }

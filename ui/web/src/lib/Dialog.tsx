@@ -10,10 +10,12 @@ export interface DialogProps {
   /** Why the command cannot be given yet. */
   missing?: string | null;
   busy?: boolean;
+  /** It only shows something: there is nothing to leave as it was. */
+  plain?: boolean;
   children: ReactNode;
 }
 
-export function Dialog({ title, action, onDone, onClose, missing = null, busy = false, children }: DialogProps) {
+export function Dialog({ title, action, onDone, onClose, missing = null, busy = false, plain = false, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -21,7 +23,7 @@ export function Dialog({ title, action, onDone, onClose, missing = null, busy = 
     if (dialog === null) return;
     const before = document.activeElement;
     dialog.showModal();
-    dialog.querySelector<HTMLElement>("[data-first], input, select, textarea")?.focus();
+    dialog.querySelector<HTMLElement>("[data-first], input, select, textarea, button")?.focus();
     return () => {
       dialog.close();
       if (before instanceof HTMLElement) before.focus();
@@ -39,7 +41,7 @@ export function Dialog({ title, action, onDone, onClose, missing = null, busy = 
         {children}
         <div className="ends">
           {missing !== null && <span className="muted">{missing}</span>}
-          <button type="button" className="btn quiet" onClick={onClose}>Leave it</button>
+          {!plain && <button type="button" className="btn quiet" onClick={onClose}>Leave it</button>}
           <button type="submit" className="btn primary" disabled={missing !== null || busy}>{action}</button>
         </div>
       </form>
@@ -47,7 +49,7 @@ export function Dialog({ title, action, onDone, onClose, missing = null, busy = 
   );
 }
 
-export function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }) {
+export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: ReactNode }) {
   return (
     <label className="field"><span>{label}</span>{children}{hint !== undefined && <small>{hint}</small>}</label>
   );

@@ -10,6 +10,9 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
+/** Copies the address of an incident. */
+export const copyLink = (row: { number: string }): Promise<boolean> => copyText(`${location.origin}/incidents/${encodeURIComponent(row.number)}`);
+
 function copyOldWay(text: string): boolean {
   const area = document.createElement("textarea");
   area.value = text;

@@ -28,6 +28,7 @@ const icons = {
   flap: <path d="M1.5 9.5h2.3v-5h2.6v5H9v-5h3.5" />,
   copy: <><rect x="4.5" y="4.5" width="7.5" height="7.5" rx="1" /><path d="M9.5 2H3a1 1 0 00-1 1v6.5" /></>,
   clock: <><circle cx="7" cy="7" r="5.3" /><path d="M7 3.8V7l2.2 1.3" /></>,
+  me: <><circle cx="7" cy="4.4" r="2.6" /><path d="M2 12.5c.4-2.8 2.4-4.3 5-4.3s4.6 1.5 5 4.3" /></>,
   down: <path d="M3.5 5.5L7 9l3.5-3.5" />,
   right: <path d="M5.5 3.5L9 7l-3.5 3.5" />,
 } satisfies Record<string, ReactNode>;

@@ -1,4 +1,5 @@
 // Times as the board writes them.
+import { setting } from "../store/setting";
 
 /** A span in two units at most: 42s, 6m 12s, 2h 04m, 3d 11h. */
 export function age(ms: number): string {
@@ -23,17 +24,22 @@ export function dataAge(ms: number): string {
 
 const pad = (n: number) => String(n).padStart(2, "0");
 
-/** The clock time with seconds in the viewer's zone. */
-export function clock(time: Date): string {
-  return `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
-}
+/** In which zone this browser shows times: "utc", or empty for the viewer's own. */
+export const shownZone = setting("signalbox.zone");
+
+/** The time with the fields of the shown zone in its UTC getters. */
+const shown = (t: Date): Date => (shownZone.get() === "utc" ? t : new Date(t.getTime() - t.getTimezoneOffset() * 60_000));
+
+/** The clock time with seconds in the shown zone. */
+export const clock = (time: Date): string => shown(time).toISOString().slice(11, 19);
 
 /** A moment as short as it can be: the clock time today, else with its day. */
 export function moment(iso: string, now: Date): string {
-  const t = new Date(iso);
-  if (t.toDateString() === now.toDateString()) return clock(t);
-  const day = `${t.getDate()} ${t.toLocaleString("en", { month: "short" })}`;
-  return t.getFullYear() === now.getFullYear() ? `${day} ${clock(t).slice(0, 5)}` : `${day} ${t.getFullYear()}`;
+  const time = new Date(iso);
+  const [t, today] = [shown(time), shown(now)];
+  if (t.toISOString().slice(0, 10) === today.toISOString().slice(0, 10)) return clock(time);
+  const day = `${t.getUTCDate()} ${t.toLocaleString("en", { month: "short", timeZone: "UTC" })}`;
+  return t.getUTCFullYear() === today.getUTCFullYear() ? `${day} ${clock(time).slice(0, 5)}` : `${day} ${t.getUTCFullYear()}`;
 }
 
 /** A time in the future without seconds: 05:00, or with its day. */
@@ -42,13 +48,14 @@ export function until(iso: string, now: Date): string {
   return text.length === 8 ? text.slice(0, 5) : text;
 }
 
-/** The name of the viewer's zone at a time. */
+/** The name of the shown zone at a time. */
 export function zone(time: Date): string {
+  if (shownZone.get() === "utc") return "UTC";
   const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(time);
   return parts.find((p) => p.type === "timeZoneName")?.value ?? "";
 }
 
-/** The value of a datetime-local field for a time. */
+/** The value of a datetime-local field for a time: such fields are always in the viewer's own zone. */
 export function fieldTime(t: Date): string {
   return `${t.getFullYear()}-${pad(t.getMonth() + 1)}-${pad(t.getDate())}T${pad(t.getHours())}:${pad(t.getMinutes())}`;
 }

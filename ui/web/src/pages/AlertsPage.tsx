@@ -7,7 +7,7 @@ import { useBoard, useNow } from "../app/context";
 import { useKeys } from "../app/keys";
 import { go, type Route } from "../app/route";
 import { Banner } from "../board/Banner";
-import { QueryBar } from "../board/Queue";
+import { QueryBar } from "../board/QueryBar";
 import { Icon, SeverityMark } from "../lib/marks";
 import { hasTerm, matcher, withoutLast, withoutTerm, withTerm } from "../lib/query";
 import { age } from "../lib/time";

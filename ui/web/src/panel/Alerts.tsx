@@ -48,7 +48,7 @@ export function Alerts({ incident, row, dead, onAsk }: AlertsProps) {
           >
             Split{picked.length > 0 && ` ${picked.length}`}
           </button>
-          <button type="button" className="btn sm" disabled={off !== null} title={off ?? "Move the chosen alerts to another incident"} onClick={() => onAsk({ action: "move", row, alerts: picked })}>
+          <button type="button" className="btn sm" disabled={off !== null} title={off ?? "Move the chosen alerts to another incident"} onClick={() => onAsk({ action: "move", rows: [row], alerts: picked })}>
             Move …
           </button>
         </span>

@@ -1,57 +1,36 @@
 // The commands of an incident: the usual ones as buttons, the others behind More.
 import { useEffect, useRef, useState } from "react";
 import type { Action, Row } from "../api/model";
-import { useCommandState, usePerson, useServices } from "../app/context";
+import { useKeys } from "../app/keys";
+import { useCommandState } from "../app/context";
 import { refusal } from "../lib/words";
-import type { Asked } from "./CommandDialog";
+import { actions } from "./actions";
 
 export interface CommandBarProps {
   row: Row;
   dead: boolean;
-  onAsk: (asked: Asked) => void;
-  onNameless: () => void;
+  onGive: (action: Action, rows: readonly Row[]) => void;
+  onToMe: (rows: readonly Row[]) => void;
 }
 
 export const cutOff = "The server does not answer.";
+export const underWay = "A command is under way.";
 
-export function CommandBar({ row, dead, onAsk, onNameless }: CommandBarProps) {
-  const { commands } = useServices();
+export function CommandBar({ row, dead, onGive, onToMe }: CommandBarProps) {
   const { busy } = useCommandState();
-  const person = usePerson();
-  const why = (action: Action): string | null => (dead ? cutOff : busy.has(row.id) ? "A command is under way." : refusal(action, row));
-  const run = (action: Action) => () => void commands.run(row, action);
-  const ask = (action: Asked["action"]) => () => onAsk({ action, row });
-  const toMe = () => {
-    if (person === "") onNameless();
-    else void commands.run(row, "assign", { person });
-  };
+  const why = (action: Action): string | null => (dead ? cutOff : busy.has(row.id) ? underWay : refusal(action, row));
+  const give = (action: Action) => () => onGive(action, [row]);
   const ended = row.state === "resolved" || row.state === "closed" || row.state === "cancelled";
   return (
     <div className="cmd" role="toolbar" aria-label="Commands">
-      {row.acknowledgedAt === null && !ended
-        ? <Button name="Acknowledge" hint="A" primary why={why("acknowledge")} onClick={run("acknowledge")} />
-        : null}
-      {ended && <Button name="Reopen" primary why={why("reopen")} onClick={run("reopen")} />}
-      {row.state === "resolved" && <Button name="Close" why={why("close")} onClick={ask("close")} />}
-      {row.state === "on_hold" && <Button name="Resume" primary={row.acknowledgedAt !== null} why={why("resume")} onClick={run("resume")} />}
-      <Button name="Assign to me" hint="M" why={why("assign")} onClick={toMe} />
-      {!ended && row.state !== "on_hold" && <Button name="Hold" hint="H" why={why("hold")} onClick={ask("hold")} />}
-      {!ended && <Button name="Resolve" hint="R" primary={row.acknowledgedAt !== null && row.state !== "on_hold"} why={why("resolve")} onClick={ask("resolve")} />}
-      <More
-        entries={[
-          ["Start", why("start"), run("start")],
-          ["Take acknowledgement back", why("unacknowledge"), run("unacknowledge")],
-          ["Assign …", why("assign"), ask("assign")],
-          ["Hold …", why("hold"), ask("hold")],
-          ["Snooze …", why("snooze"), ask("snooze")],
-          ["Set priority …", why("priority"), ask("priority")],
-          ["Merge into …", why("merge"), ask("merge")],
-          ["Resume", why("resume"), run("resume")],
-          ["Reopen", why("reopen"), run("reopen")],
-          ["Close incident …", why("close"), ask("close")],
-          ["Cancel incident …", why("cancel"), ask("cancel")],
-        ]}
-      />
+      {row.acknowledgedAt === null && !ended && <Button name="Acknowledge" hint="A" primary why={why("acknowledge")} onClick={give("acknowledge")} />}
+      {ended && <Button name="Reopen" primary why={why("reopen")} onClick={give("reopen")} />}
+      {row.state === "resolved" && <Button name="Close" why={why("close")} onClick={give("close")} />}
+      {row.state === "on_hold" && <Button name="Resume" primary={row.acknowledgedAt !== null} why={why("resume")} onClick={give("resume")} />}
+      <Button name="Assign to me" hint="M" why={why("assign")} onClick={() => onToMe([row])} />
+      {!ended && row.state !== "on_hold" && <Button name="Hold" hint="H" why={why("hold")} onClick={give("hold")} />}
+      {!ended && <Button name="Resolve" hint="R" primary={row.acknowledgedAt !== null && row.state !== "on_hold"} why={why("resolve")} onClick={give("resolve")} />}
+      <More entries={actions.slice(1).map((a) => ({ name: a.name, hint: a.key, why: why(a.action), run: give(a.action) }))} />
     </div>
   );
 }
@@ -73,9 +52,18 @@ function Button({ name, hint, primary = false, why, onClick }: ButtonProps) {
   );
 }
 
-function More({ entries }: { entries: [name: string, why: string | null, run: () => void][] }) {
+interface MenuEntry {
+  name: string;
+  hint: string | undefined;
+  why: string | null;
+  run: () => void;
+}
+
+function More({ entries }: { entries: MenuEntry[] }) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  useKeys({ ".": () => setOpen(true) });
   useEffect(() => {
     if (!open) return;
     root.current?.querySelector<HTMLElement>("[role=menuitem]:not([aria-disabled=true])")?.focus();
@@ -90,6 +78,10 @@ function More({ entries }: { entries: [name: string, why: string | null, run: ()
     const at = items.findIndex((i) => i === document.activeElement);
     items[(at + by + items.length) % items.length]?.focus();
   };
+  const close = () => {
+    setOpen(false);
+    opener.current?.focus();
+  };
   return (
     // Esc and arrows are for whatever entry has the focus.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
@@ -98,25 +90,25 @@ function More({ entries }: { entries: [name: string, why: string | null, run: ()
       onKeyDown={(e) => {
         if (!open) return;
         if (e.key === "ArrowDown" || e.key === "ArrowUp") step(e.key === "ArrowDown" ? 1 : -1);
-        else if (e.key === "Escape") setOpen(false);
+        else if (e.key === "Escape" || e.key === "Tab") close();
         else return;
         e.preventDefault();
         e.stopPropagation();
       }}
     >
-      <button type="button" className="btn" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>More</button>
+      <button ref={opener} type="button" className="btn" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>More <kbd>.</kbd></button>
       {open && (
         <div role="menu" className="menu" aria-label="More commands">
-          {entries.map(([name, why, run]) => (
+          {entries.map(({ name, hint, why, run }) => (
             <button
-              key={name} type="button" role="menuitem" aria-disabled={why !== null} title={why ?? undefined}
+              key={name} type="button" role="menuitem" tabIndex={-1} aria-disabled={why !== null} title={why ?? undefined}
               onClick={() => {
                 if (why !== null) return;
-                setOpen(false);
+                close();
                 run();
               }}
             >
-              {name}
+              <span>{name}</span>{hint !== undefined && why === null && <kbd>{hint}</kbd>}
             </button>
           ))}
         </div>

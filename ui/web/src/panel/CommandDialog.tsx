@@ -4,6 +4,7 @@ import type { Row } from "../api/model";
 import { useBoard, useCommandState, usePerson, useServices } from "../app/context";
 import { Dialog, Field } from "../lib/Dialog";
 import { SeverityMark } from "../lib/marks";
+import { compareRows } from "../store/order";
 import { fieldTime, nextAt } from "../lib/time";
 import { plural } from "../lib/words";
 import { type DialogAction, fill, noValues, type Values } from "./form";
@@ -11,7 +12,7 @@ import { type DialogAction, fill, noValues, type Values } from "./form";
 /** A command that waits for what it needs. */
 export interface Asked {
   action: DialogAction;
-  row: Row;
+  rows: readonly [Row, ...Row[]];
   /** The alerts to move. */
   alerts?: string[];
 }
@@ -21,12 +22,17 @@ const names: Record<DialogAction, string> = {
   cancel: "Cancel incident", merge: "Merge", move: "Move",
 };
 
-function begin({ row, alerts }: Asked): Values {
+/** What stands in the fields at first: what all the incidents have in common, and the survivor of a merge. */
+function begin({ action, rows, alerts }: Asked): Values {
+  const common = (of: (row: Row) => string | null): string => (new Set(rows.map(of)).size === 1 ? (of(rows[0]) ?? "") : "");
   return {
-    ...noValues, team: row.team ?? "", person: row.assignee ?? "", alerts: alerts ?? [],
-    priority: row.priorityOverride === null ? "" : String(row.priorityOverride),
+    ...noValues, team: common((r) => r.team), person: common((r) => r.assignee), alerts: alerts ?? [],
+    priority: common((r) => (r.priorityOverride === null ? null : String(r.priorityOverride))),
+    incident: action === "merge" && rows.length > 1 ? bySize(rows)[0]?.id ?? "" : "",
   };
 }
+
+const bySize = (rows: readonly Row[]): Row[] => [...rows].sort((a, b) => b.alertCounts.total - a.alertCounts.total || compareRows(a, b));
 
 interface FieldsProps {
   asked: Asked;
@@ -38,20 +44,21 @@ export function CommandDialog({ asked, onClose }: { asked: Asked; onClose: () =>
   const { commands } = useServices();
   const { busy } = useCommandState();
   const [values, setValues] = useState(() => begin(asked));
-  const { action, row } = asked;
+  const { action, rows } = asked;
   const filled = fill(action, values, new Date());
   const done = () => {
     if (!("body" in filled)) return;
     // The revision that the person saw is that of when the dialog was opened.
-    void commands.run(row, action, filled.body);
+    void commands.runAll(rows.filter((r) => action !== "merge" || r.id !== values.incident), action, filled.body);
     onClose();
   };
+  const [first] = rows;
   return (
     <Dialog
-      title={`${names[action]}: ${row.number}`} action={names[action]} missing={"missing" in filled ? filled.missing : null}
-      busy={busy.has(row.id)} onDone={done} onClose={onClose}
+      title={`${names[action]}: ${rows.length === 1 ? first.number : plural(rows.length, "incident")}`} action={names[action]}
+      missing={"missing" in filled ? filled.missing : null} busy={rows.some((r) => busy.has(r.id))} onDone={done} onClose={onClose}
     >
-      <p className="of">{row.title}</p>
+      <p className="of">{rows.length === 1 ? first.title : rows.map((r) => r.number).join(", ")}</p>
       <Fields asked={asked} values={values} set={(part) => setValues((v) => ({ ...v, ...part }))} />
       <Field label="Comment" hint="Optional; stands in the history.">
         <textarea rows={2} value={values.comment} onChange={(e) => setValues((v) => ({ ...v, comment: e.target.value }))} />
@@ -78,7 +85,7 @@ function Fields(p: FieldsProps) {
     case "resolve":
       return <ResolveFields {...p} />;
     case "merge":
-      return <IncidentField {...p} label="Merge into" />;
+      return <IncidentField {...p} label={p.asked.rows.length === 1 ? "Merge into" : "Choose the one that stays."} />;
     case "move":
       return <IncidentField {...p} label={`Move ${plural(p.values.alerts.length, "alert")} to`} />;
     case "close":
@@ -162,24 +169,25 @@ const maxChoices = 50;
 function IncidentField({ asked, values, set, label }: FieldsProps & { label: string }) {
   const view = useBoard((s) => s.view);
   const [text, setText] = useState("");
+  const { rows } = asked;
+  const among = rows.length > 1;
   const choices = useMemo(() => {
     const words = text.toLowerCase().split(/\s+/);
-    return view.order
-      .flatMap((id) => {
-        const row = view.rows.get(id);
-        return row === undefined || row.id === asked.row.id ? [] : [row];
-      })
+    const others = view.order.flatMap((id) => (id === rows[0].id ? [] : view.rows.get(id) ?? [])).filter((r) => r.mergedInto === null);
+    return (among ? bySize(rows) : others)
       .filter((r) => words.every((w) => `${r.number} ${r.title} ${r.causes[0]?.name ?? ""}`.toLowerCase().includes(w)))
       .slice(0, maxChoices);
-  }, [view, text, asked.row.id]);
+  }, [view, text, rows, among]);
   return (
     <>
-      <Field label={label}><input value={text} placeholder="Number, title or cause" onChange={(e) => setText(e.target.value)} /></Field>
+      {among
+        ? <p><b>{label}</b> It takes in the alerts of {rows.length === 2 ? "the other one" : `the ${rows.length - 1} others`}.</p>
+        : <Field label={label}><input value={text} placeholder="Number, title or cause" onChange={(e) => setText(e.target.value)} /></Field>}
       <div className="choose" role="radiogroup" aria-label={label}>
         {choices.map((r) => (
           <label key={r.id} className="choice">
             <input type="radio" name="incident" checked={values.incident === r.id} onChange={() => set({ incident: r.id })} />
-            <SeverityMark severity={r.severity} wordless /><span className="c-no">{r.number}</span><span className="clip">{r.title}</span>
+            <SeverityMark severity={r.severity} wordless /><span className="c-no">{r.number}</span><span className="clip">{r.title}</span><span className="grow" /><span className="muted num">{plural(r.alertCounts.total, "alert")}</span>
           </label>
         ))}
         {choices.length === 0 && <p className="muted">No other incident on the board matches.</p>}

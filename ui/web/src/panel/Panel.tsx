@@ -1,10 +1,9 @@
 // The incident that is open: why it is one, how it travels, its alerts, its history, and what can be done.
 import { type ReactNode, useState } from "react";
 import { getIncident, getPath, Problem, sentence } from "../api/client";
-import type { Incident, Row } from "../api/model";
-import { useBoard, useCommandState, useNow } from "../app/context";
-import { liveness } from "../lib/live";
-import { copyText } from "../lib/copy";
+import type { Action, Incident, Row } from "../api/model";
+import { useCommandState, useNow } from "../app/context";
+import { copyLink } from "../lib/copy";
 import { useLoad } from "../lib/load";
 import { Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, moment } from "../lib/time";
@@ -23,16 +22,22 @@ export interface PanelProps {
   reference: string;
   /** The row on the board; undefined for one that has left it long ago. */
   row: Row | undefined;
+  /** The server does not answer. */
+  dead: boolean;
   onClose: () => void;
   onAsk: (asked: Asked) => void;
-  onNameless: () => void;
+  onGive: (action: Action, rows: readonly Row[]) => void;
+  onToMe: (rows: readonly Row[]) => void;
+  /** The comment field wants the focus; onCommenting says that it has it. */
+  commenting: boolean;
+  onCommenting: () => void;
 }
 
 // A storm changes an incident many times a second; its details are read once in this time.
 const detailPace = 1_000;
 const pathPace = 3_000;
 
-export function Panel({ reference, row: onBoard, onClose, onAsk, onNameless }: PanelProps) {
+export function Panel({ reference, row: onBoard, dead, onClose, onAsk, onGive, onToMe, commenting, onCommenting }: PanelProps) {
   const { answered } = useCommandState();
   const count = answered.get(onBoard?.id ?? "") ?? 0;
   const version = `${onBoard?.revision ?? 0}/${count}`;
@@ -40,19 +45,18 @@ export function Panel({ reference, row: onBoard, onClose, onAsk, onNameless }: P
   const path = useLoad(reference, version, pathPace, (signal) => getPath(reference, signal));
   const incident = detail.value;
   const row = newest(onBoard, incident);
-  const dead = useDead();
   if (row === undefined) return <Lost reference={reference} error={detail.error} onClose={onClose} />;
   return (
     <aside className={dead ? "panel dead" : "panel"} aria-label={`Incident ${row.number}`}>
       <PanelHead row={row} onClose={onClose} />
-      <CommandBar row={row} dead={dead} onAsk={onAsk} onNameless={onNameless} />
+      <CommandBar row={row} dead={dead} onGive={onGive} onToMe={onToMe} />
       <div className="pb">
         {detail.error !== null && <p className="oops" role="alert">The details could not be read. {sentence(detail.error)}</p>}
         <Why row={row} incident={incident} />
         <PathPicture path={path.value} error={path.error} />
         <Causes row={row} incident={incident} dead={dead} />
         {incident !== null && <Alerts incident={incident} row={row} dead={dead} onAsk={onAsk} />}
-        <Timeline row={row} version={version} dead={dead} />
+        <Timeline row={row} version={version} dead={dead} commenting={commenting} onCommenting={onCommenting} />
       </div>
     </aside>
   );
@@ -62,14 +66,6 @@ export function Panel({ reference, row: onBoard, onClose, onAsk, onNameless }: P
 function newest(row: Row | undefined, incident: Incident | null): Row | undefined {
   if (incident === null) return row;
   return row === undefined || incident.revision > row.revision ? asRow(incident) : row;
-}
-
-/** Whether commands make no sense because the server does not answer. */
-function useDead(): boolean {
-  const connection = useBoard((s) => s.connection);
-  const now = useNow();
-  const offset = useBoard((s) => s.clockOffset);
-  return liveness(connection, false, now - offset) === "reconnecting";
 }
 
 function Lost({ reference, error, onClose }: { reference: string; error: unknown; onClose: () => void }) {
@@ -101,9 +97,9 @@ function PanelHead({ row, onClose }: { row: Row; onClose: () => void }) {
         <span className="grow" />
         <button
           type="button" className="btn quiet sm"
-          onClick={() => void copyText(`${location.origin}/incidents/${encodeURIComponent(row.number)}`).then(setCopied)}
+          onClick={() => void copyLink(row).then(setCopied)}
         >
-          {copied ? "Copied" : "Copy link"}
+          {copied ? "Copied" : "Copy link"} <kbd>L</kbd>
         </button>
         <CloseButton onClose={onClose} />
       </div>

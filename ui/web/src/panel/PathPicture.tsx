@@ -65,7 +65,7 @@ function BranchLine({ branch: b }: { branch: Branch }) {
   return (
     <g>
       <rect className={firing ? "sb" : "sq"} x={b.x - 5} y={b.y - 5} width="10" height="10" rx="1.5" />
-      <text x={b.x + 10} y={b.y + 3.5}><title>{b.name}</title>{clip(b.name, b.squares.length === 0 ? 26 : 10)}</text>
+      <text x={b.x + 10} y={b.y + 3.5}><title>{b.name}</title>{clip(b.name, b.squares.length === 0 ? 30 : 17)}</text>
       {b.squares.map((s) => (
         <rect key={s.node.id} className={s.node.state === "firing" || s.node.state === "reporting" ? "sb" : "sq"} x={s.x} y={s.y} width="6" height="6" rx="1">
           <title>{s.node.name}</title>

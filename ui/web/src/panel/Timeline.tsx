@@ -1,5 +1,5 @@
 // What happened, newest first, with a way back where there is one; and a box to say something.
-import { type SubmitEvent, useState } from "react";
+import { type SubmitEvent, useEffect, useRef, useState } from "react";
 import { getTimeline, sentence } from "../api/client";
 import type { Entry, Row } from "../api/model";
 import { useCommandState, useNow, useServices } from "../app/context";
@@ -13,13 +13,16 @@ export interface TimelineProps {
   /** Changes with the incident and with each command. */
   version: string;
   dead: boolean;
+  /** The comment field wants the focus; onCommenting says that it has it. */
+  commenting: boolean;
+  onCommenting: () => void;
 }
 
 const pace = 700;
 const atFirst = 50;
 const most = 1000;
 
-export function Timeline({ row, version, dead }: TimelineProps) {
+export function Timeline({ row, version, dead, commenting, onCommenting }: TimelineProps) {
   const { commands } = useServices();
   const { busy } = useCommandState();
   const now = new Date(useNow());
@@ -31,7 +34,7 @@ export function Timeline({ row, version, dead }: TimelineProps) {
   return (
     <section className="sec">
       <h3>Timeline {value !== null && <span className="muted">{figure(value.total)} {value.total === 1 ? "entry" : "entries"}, newest first</span>}</h3>
-      <CommentBox row={row} dead={dead} />
+      <CommentBox row={row} dead={dead} commenting={commenting} onCommenting={onCommenting} />
       {error !== null && <p className="oops" role="alert">{sentence(error)}</p>}
       <ol className="tl">
         {value?.entries.map((e) => (
@@ -64,10 +67,16 @@ function Line({ entry: e, now, children }: { entry: Entry; now: Date; children: 
   );
 }
 
-function CommentBox({ row, dead }: { row: Row; dead: boolean }) {
+function CommentBox({ row, dead, commenting, onCommenting }: Omit<TimelineProps, "version">) {
   const { commands } = useServices();
   const { busy } = useCommandState();
   const [text, setText] = useState("");
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (!commenting) return;
+    field.current?.focus();
+    onCommenting();
+  }, [commenting, onCommenting]);
   const send = (e: SubmitEvent) => {
     e.preventDefault();
     if (text.trim() === "") return;
@@ -77,7 +86,7 @@ function CommentBox({ row, dead }: { row: Row; dead: boolean }) {
     <form className="cbox" onSubmit={send}>
       <label className="sr" htmlFor="comment">Comment</label>
       <textarea
-        id="comment" rows={1} value={text} placeholder="Comment (C), Ctrl ↵ sends" onChange={(e) => setText(e.target.value)}
+        id="comment" ref={field} rows={1} value={text} placeholder="Comment (C), Ctrl ↵ sends" onChange={(e) => setText(e.target.value)}
         onKeyDown={(e) => {
           if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) e.currentTarget.form?.requestSubmit();
           if (e.key === "Escape") e.currentTarget.blur();

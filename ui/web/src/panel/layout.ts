@@ -38,7 +38,7 @@ export const width = 480;
 const maxBranches = 5;
 const rowStep = 24;
 const square = 9;
-const squaresAt = 332;
+const squaresAt = 340;
 const squaresInRow = 10;
 
 /** Which nodes the failure reaches from which, breadth first from the cause: each has one parent. */
@@ -98,7 +98,7 @@ export function layOut(path: Path): Picture | null {
   const top = siblings.length > 0 ? 62 : 16;
   const heights = lines.map((b) => Math.max(1, Math.ceil(Math.min(b.members.length, 40) / squaresInRow)));
   const tall = heights.reduce((s, h) => s + rowStep + (h - 1) * square, 0);
-  const causeAt: Point = { x: before.length === 0 ? 60 : 176, y: Math.max(top + 36, top + tall / 2) };
+  const causeAt: Point = { x: before.length === 0 ? 60 : 166, y: Math.max(top + 36, top + tall / 2) };
   const wayY = before.length === 0 ? causeAt.y : Math.max(top, causeAt.y - 40);
 
   const shown = before.length > 3 ? [before[0], ...before.slice(-2)].filter((n) => n !== undefined) : before;
@@ -121,7 +121,7 @@ export function layOut(path: Path): Picture | null {
 
   let y = causeAt.y - tall / 2 + rowStep / 2;
   const branches = lines.map((b, i): Branch => {
-    const at = { x: 258, y };
+    const at = { x: 236, y };
     y += rowStep + ((heights[i] ?? 1) - 1) * square;
     const link = b.node === null ? undefined : path.links.find((l) => l.to === b.node?.id && l.lost);
     tracks.push({ from: causeAt, to: at, lost: true, inferred: link?.inferred ?? b.members.every((m) => m.state !== "firing") });

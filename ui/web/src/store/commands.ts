@@ -2,14 +2,22 @@
 import { getTimeline, newKey, Problem, sendCommand, sentence } from "../api/client";
 import type { Action, Command, Entry, Incident, Row } from "../api/model";
 import { describeChanges } from "../lib/diff";
-import { doneWords } from "../lib/words";
+import { doneWords, plural } from "../lib/words";
 import type { BoardStore } from "./board";
+
+/** A decision that can be taken back. */
+export interface Undo {
+  id: string;
+  number: string;
+  /** Its seq in the timeline. */
+  entry: number;
+}
 
 export interface Message {
   kind: "done" | "pending" | "conflict" | "refused";
   text: string;
   /** What can be taken back from here. */
-  undo: { id: string; number: string; entry: number } | null;
+  undo: Undo[];
   at: number;
 }
 
@@ -26,11 +34,17 @@ export interface CommandState {
 
 const kinds: Partial<Record<Action, string[]>> = { merge: ["merged", "merge"], split: ["split"], move: ["moved", "move"] };
 
-/** The newest entry that the command has left and that can be undone. */
-export function undoEntry(entries: readonly Entry[], action: Action): Entry | undefined {
+/** The newest entry that the command has left and that can be undone; those up to `after` (ms) are of earlier commands. */
+export function undoEntry(entries: readonly Entry[], action: Action, after: number): Entry | undefined {
   const wanted = kinds[action] ?? [action];
-  const newest = entries.find((e) => e.by !== "engine" && wanted.includes(e.kind));
+  const newest = entries.find((e) => e.by !== "engine" && wanted.includes(e.kind) && Date.parse(e.at) > after);
   return newest?.undoable === true ? newest : undefined;
+}
+
+/** A command that was taken, and when its incident had last changed before (ms). */
+interface Sent {
+  target: Target;
+  before: number;
 }
 
 const cannotBeUndone: readonly Action[] = ["comment", "undo"];
@@ -59,63 +73,126 @@ export class Commands {
     this.set({ message: null });
   }
 
+  /** Says something that needs no undo. */
+  note(text: string): void {
+    this.say({ kind: "done", text, undo: [] });
+  }
+
+  /** Says why a command cannot be given. */
+  refuse(text: string): void {
+    this.say({ kind: "refused", text, undo: [] });
+  }
+
   /** Sends a command and tells whether it was taken. What came of it stands in the message. */
   async run(target: Target, action: Action, fields: Command = {}): Promise<boolean> {
-    const { id, number } = target;
-    if (this.state.busy.has(id)) return false;
-    this.set({ busy: new Set([...this.state.busy, id]), message: null });
-    try {
-      const by = this.person();
-      const body: Command = by === "" ? fields : { ...fields, by };
-      const answer = await sendCommand({ id, action, body, revision: target.commandRevision, key: newKey() });
-      if (!answer.done) {
-        this.say({ kind: "pending", text: `${number}: the command is recorded; its result comes with the stream.`, undo: null });
-        return true;
-      }
-      this.store.upsert(asRow(answer.incident));
-      const text = `${number} ${doneWords[action]}`;
-      this.say({ kind: "done", text, undo: null });
-      const entry = cannotBeUndone.includes(action) ? undefined : await this.findUndo(id, action);
-      if (entry !== undefined) this.say({ kind: "done", text, undo: { id, number, entry: entry.seq } });
-      return true;
-    } catch (error) {
-      await this.explain(target, error);
-      return false;
-    } finally {
-      const busy = new Set(this.state.busy);
-      busy.delete(id);
-      const answered = new Map(this.state.answered).set(id, (this.state.answered.get(id) ?? 0) + 1);
-      this.set({ busy, answered });
+    if (this.state.busy.has(target.id)) return false;
+    this.begin([target.id]);
+    const before = this.updatedAt(target);
+    const outcome = await this.attempt(target, action, fields);
+    const message = this.say(outcome);
+    this.end([target.id]);
+    if (outcome.kind === "done") void this.offerUndo(message, [{ target, before }], action);
+    return outcome.kind === "done" || outcome.kind === "pending";
+  }
+
+  /** Sends the same command to several incidents, one after the other, and says in one message what came of all. */
+  async runAll(targets: readonly Target[], action: Action, fields: Command = {}): Promise<void> {
+    const [only] = targets;
+    if (only !== undefined && targets.length === 1) {
+      await this.run(only, action, fields);
+      return;
     }
+    const free = targets.filter((t) => !this.state.busy.has(t.id));
+    const ids = free.map((t) => t.id);
+    this.begin(ids);
+    const done: Sent[] = [];
+    const failed: Omit<Message, "at">[] = [];
+    for (const target of free) {
+      const before = this.updatedAt(target);
+      const outcome = await this.attempt(target, action, fields);
+      if (outcome.kind === "done" || outcome.kind === "pending") done.push({ target, before });
+      else failed.push(outcome);
+    }
+    const text = `${plural(done.length, "incident")} ${doneWords[action]}`;
+    const [first] = failed;
+    const message = this.say(
+      first === undefined ? { kind: "done", text, undo: [] } : { kind: first.kind, text: `${text}, ${failed.length} not. ${first.text}`, undo: [] },
+    );
+    this.end(ids);
+    void this.offerUndo(message, done, action);
   }
 
   /** Takes back what the message speaks of. */
   async undo(): Promise<void> {
-    const undo = this.state.message?.undo;
-    if (!undo) return;
-    const row = this.store.find(undo.id);
-    if (row !== undefined) await this.run(row, "undo", { entry: undo.entry });
+    const undo = this.state.message?.undo ?? [];
+    const rows = undo.flatMap(({ id, entry }) => {
+      const row = this.store.find(id);
+      return row === undefined ? [] : [{ row, entry }];
+    });
+    for (const { row, entry } of rows) {
+      if (!(await this.run(row, "undo", { entry }))) return; // the message says why
+    }
+    if (rows.length > 1) this.say({ kind: "done", text: `${plural(rows.length, "incident")} ${doneWords.undo}`, undo: [] });
+  }
+
+  /** Adds to a message, as long as it stands, the decisions that it speaks of. */
+  private async offerUndo(message: Message, sent: readonly Sent[], action: Action): Promise<void> {
+    if (cannotBeUndone.includes(action)) return;
+    const undo = (await Promise.all(sent.map((s) => this.findUndo(s, action)))).flat();
+    if (undo.length > 0 && this.state.message === message) this.set({ message: { ...message, undo } });
+  }
+
+  private updatedAt(target: Target): number {
+    return Date.parse(this.store.find(target.id)?.updatedAt ?? target.updatedAt ?? "") || 0;
+  }
+
+  private begin(ids: readonly string[]): void {
+    this.set({ busy: new Set([...this.state.busy, ...ids]), message: null });
+  }
+
+  private end(ids: readonly string[]): void {
+    const busy = new Set(this.state.busy);
+    const answered = new Map(this.state.answered);
+    for (const id of ids) {
+      busy.delete(id);
+      answered.set(id, (answered.get(id) ?? 0) + 1);
+    }
+    this.set({ busy, answered });
+  }
+
+  private async attempt(target: Target, action: Action, fields: Command): Promise<Omit<Message, "at">> {
+    try {
+      const by = this.person();
+      const body: Command = by === "" ? fields : { ...fields, by };
+      const answer = await sendCommand({ id: target.id, action, body, revision: target.commandRevision, key: newKey() });
+      if (!answer.done) {
+        return { kind: "pending", text: `${target.number}: the command is recorded; its result comes with the stream.`, undo: [] };
+      }
+      this.store.upsert(asRow(answer.incident));
+      return { kind: "done", text: `${target.number} ${doneWords[action]}`, undo: [] };
+    } catch (error) {
+      return this.explain(target, error);
+    }
   }
 
   /** The timeline has a topic of its own and may be a moment behind the answer. */
-  private async findUndo(id: string, action: Action): Promise<Entry | undefined> {
+  private async findUndo({ target: { id, number }, before }: Sent, action: Action): Promise<Undo[]> {
     for (let attempt = 0; attempt < 4; attempt++) {
       if (attempt > 0) await this.patience(150 * attempt);
       try {
         const { entries } = await getTimeline(id, { sort: "-seq", limit: 20 });
-        const entry = undoEntry(entries, action);
-        if (entry !== undefined) return entry;
+        const entry = undoEntry(entries, action, before);
+        if (entry !== undefined) return [{ id, number, entry: entry.seq }];
       } catch {
-        return undefined; // the command is done; only the shortcut to undo is missing
+        return []; // the command is done; only the shortcut to undo is missing
       }
     }
-    return undefined;
+    return [];
   }
 
-  private async explain(target: Target, error: unknown): Promise<void> {
+  private async explain(target: Target, error: unknown): Promise<Omit<Message, "at">> {
     if (!(error instanceof Problem) || error.status !== 409 || error.current === undefined) {
-      this.say({ kind: "refused", text: `${target.number}: ${sentence(error)}`, undo: null });
-      return;
+      return { kind: "refused", text: `${target.number}: ${sentence(error)}`, undo: [] };
     }
     const now = error.current;
     const before = target.state === undefined ? this.store.find(target.id) : (target as Row);
@@ -124,7 +201,7 @@ export class Commands {
     const who = await this.lastPerson(target.id);
     const first = who === null ? "Somebody was first" : `${who} was first`;
     const what = changes.length === 0 ? "another command came in between" : changes.join(", ");
-    this.say({ kind: "conflict", text: `${target.number}: nothing done. ${first}: ${what}. Look again, then repeat.`, undo: null });
+    return { kind: "conflict", text: `${target.number}: nothing done. ${first}: ${what}. Look again, then repeat.`, undo: [] };
   }
 
   private async lastPerson(id: string): Promise<string | null> {
@@ -136,8 +213,10 @@ export class Commands {
     }
   }
 
-  private say(m: Omit<Message, "at">): void {
-    this.set({ message: { ...m, at: Date.now() } });
+  private say(m: Omit<Message, "at">): Message {
+    const message = { ...m, at: Date.now() };
+    this.set({ message });
+    return message;
   }
 
   private set(part: Partial<CommandState>): void {

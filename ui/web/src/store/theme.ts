@@ -1,14 +1,16 @@
-// Dark or light: the system's wish until somebody chooses. public/theme.js does the same before the first paint.
+// Dark, light or high contrast: the system's wish until somebody chooses. public/theme.js does the same before the first paint.
 import { setting } from "./setting";
 
-export type Theme = "dark" | "light";
+export const themes = ["dark", "light", "contrast"] as const;
+export type Theme = (typeof themes)[number];
 
 const chosen = setting("signalbox.theme");
 
-export const currentTheme = (): Theme => (document.documentElement.dataset.theme === "light" ? "light" : "dark");
+export const currentTheme = (): Theme => themes.find((t) => t === document.documentElement.dataset.theme) ?? "dark";
 
-export function toggleTheme(): void {
-  const next: Theme = currentTheme() === "dark" ? "light" : "dark";
+/** Goes to the next theme, and remembers it. */
+export function nextTheme(): void {
+  const next = themes[(themes.indexOf(currentTheme()) + 1) % themes.length] ?? "dark";
   document.documentElement.dataset.theme = next;
   chosen.set(next);
 }
@@ -16,7 +18,10 @@ export function toggleTheme(): void {
 /** Follows the system while nobody has chosen. */
 export function followSystem(): void {
   const light = matchMedia("(prefers-color-scheme: light)");
-  light.addEventListener("change", () => {
-    if (chosen.get() === "") document.documentElement.dataset.theme = light.matches ? "light" : "dark";
-  });
+  const contrast = matchMedia("(prefers-contrast: more)");
+  const follow = () => {
+    if (chosen.get() === "") document.documentElement.dataset.theme = contrast.matches ? "contrast" : light.matches ? "light" : "dark";
+  };
+  light.addEventListener("change", follow);
+  contrast.addEventListener("change", follow);
 }

@@ -1,4 +1,5 @@
 // The client of the board protocol: a snapshot over HTTP, then deltas from its position over a websocket.
+import { Problem, sentence } from "../api/client";
 import type { Board, Position, StreamMessage } from "../api/model";
 import { staleAfter } from "../lib/live";
 import type { BoardStore } from "../store/board";
@@ -36,6 +37,12 @@ export function streamURL(origin: string, p: Position): string {
   u.searchParams.set("epoch", p.epoch);
   u.searchParams.set("offset", String(p.offset));
   return u.href;
+}
+
+/** Why there is no board, in one sentence for people. */
+function reason(error: unknown): string {
+  if (error instanceof Problem) return `The server answered ${error.status}${error.code === "" ? "" : `, code ${error.code}`}.`;
+  return sentence(error);
 }
 
 export class BoardStream {
@@ -105,7 +112,7 @@ export class BoardStream {
       this.position = board.position;
       this.open(board.position);
     } catch (error) {
-      if (!abort.signal.aborted) this.later(error instanceof Error ? error.message : String(error));
+      if (!abort.signal.aborted) this.later(reason(error));
     }
   }
 
@@ -114,7 +121,7 @@ export class BoardStream {
     try {
       socket = this.o.openSocket(position);
     } catch (error) {
-      this.later(error instanceof Error ? error.message : String(error));
+      this.later(reason(error));
       return;
     }
     this.socket = socket;
@@ -123,7 +130,7 @@ export class BoardStream {
     socket.onmessage = (e) => this.take(e.data);
     socket.onclose = (e) => {
       this.drop();
-      this.later(e.reason || `closed (${e.code})`);
+      this.later(e.reason || `The connection was closed (${e.code}).`);
     };
   }
 
@@ -143,7 +150,7 @@ export class BoardStream {
     if (this.watch !== null) clearTimeout(this.watch);
     this.watch = setTimeout(() => {
       this.drop();
-      this.later(`nothing heard for ${deadAfter / 1000} s`);
+      this.later(`Nothing was heard for ${deadAfter / 1000} s.`);
     }, deadAfter);
   }
 
@@ -152,7 +159,7 @@ export class BoardStream {
     try {
       m = JSON.parse(String(data)) as StreamMessage;
     } catch {
-      this.resync("the server sent what is no message");
+      this.resync("The server sent what is no message.");
       return;
     }
     switch (m.type) {
@@ -180,6 +187,6 @@ export class BoardStream {
     this.drop();
     this.position = null;
     if (nonsense === null && this.attempts++ === 0) this.connect();
-    else this.later(nonsense ?? "the board changed under the stream");
+    else this.later(nonsense ?? "The board changed under the stream.");
   }
 }
