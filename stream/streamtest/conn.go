@@ -23,6 +23,13 @@ type network struct {
 
 func newNetwork() *network { return &network{waiting: make(chan struct{}, 100)} }
 
+// setDown lets nothing through, or everything again.
+func (n *network) setDown(down bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cutWrite = down
+}
+
 func (n *network) use(o *stream.Options) { o.Dial = n.dial }
 
 var errNetwork = errors.New("the test's network is down")

@@ -210,6 +210,41 @@ func testOverload(e *env) {
 	}
 }
 
+// testBrokerAway: while the broker cannot be reached, senders and shards get an error that says
+// so, within the time limit; when it is back, the same door goes on, and so does the shard once it
+// was taken over again.
+func testBrokerAway(e *env) {
+	net := newNetwork()
+	n := e.open(net.use, func(o *stream.Options) { o.Config.ProduceTimeout = time.Second }).runDoor()
+	sh, _, _ := n.own(0)
+	n.append(itsm.Input{Alerts: alerts("before", 1)})
+	net.setDown(true)
+	for what, err := range map[string]error{
+		"append":     n.Door().Append(e.ctx, itsm.Input{Alerts: alerts("meanwhile", 1)}),
+		"write":      sh.Write(e.ctx, []itsm.Update{incident("i", 1, "")}),
+		"checkpoint": sh.Checkpoint(e.ctx, nil, position(1)),
+	} {
+		if !errors.Is(err, itsm.ErrUnavailable) {
+			e.Errorf("%s without a broker: %v, want ErrUnavailable", what, err)
+		}
+	}
+	if _, err := sh.Recover(e.ctx, func(itsm.Entity) error { return nil }); !errors.Is(err, itsm.ErrUnavailable) {
+		e.Errorf("a takeover without a broker: %v, want ErrUnavailable", err)
+	}
+	net.setDown(false)
+	n.append(itsm.Input{Alerts: alerts("after", 1)})
+	if _, err := sh.Recover(e.ctx, func(itsm.Entity) error { return nil }); err != nil {
+		e.Fatal(err)
+	}
+	got := names(e.read(sh, 2))
+	if len(got) < 2 || got[0] != "before00000" || got[len(got)-1] != "after00000" {
+		e.Errorf("the shard reads %v", got)
+	}
+	if err := sh.Write(e.ctx, []itsm.Update{incident("i", 1, "")}); err != nil {
+		e.Error(err)
+	}
+}
+
 // onEveryShard returns one alert for each shard, when alertname chooses it.
 func onEveryShard(shards int) []itsm.Alert {
 	found := make([]itsm.Alert, shards)

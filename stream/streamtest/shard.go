@@ -67,9 +67,7 @@ func testCheckpointWhole(e *env) {
 	if err := sh.Checkpoint(e.ctx, before, position(1)); err != nil {
 		e.Fatal(err)
 	}
-	net.mu.Lock()
-	net.cutWrite = true
-	net.mu.Unlock()
+	net.setDown(true)
 	if err := sh.Checkpoint(e.ctx, after, position(2)); err == nil {
 		e.Fatal("a checkpoint over a broken network succeeded")
 	}

@@ -39,6 +39,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"RecordsGather", testGather},
 		{"AnswersAfterAck", testAnswersAfterAck},
 		{"Overload", testOverload},
+		{"BrokerAway", testBrokerAway},
 		{"EveryShard", testEveryShard},
 		{"ShardMismatch", testShardMismatch},
 		{"EpochStays", testEpoch},
