@@ -78,6 +78,7 @@ func TestListIncidents(t *testing.T) {
 
 func TestRowsAreTheTopicsBytes(t *testing.T) {
 	w := newWorld(t)
+	w.offbeat = true
 	raw := `{"id":"id1","number":"INC-1","revision":2,"state":"new","causes":[{"item":"a","change":null,"name":"a","class":"c","score":1,"reporting":true}],"later":{"x":[1]}}`
 	w.publish(itsm.TopicIncidents, "id1", []byte(raw))
 	for path, want := range map[string]string{

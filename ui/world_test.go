@@ -37,6 +37,7 @@ type world struct {
 	versions map[string][]byte
 	react    func(in itsm.Input) error
 	sources  []Source
+	offbeat  bool // exchanges are not those of the OpenAPI document
 }
 
 type worldOption func(*UI)
@@ -167,13 +168,26 @@ func (w *world) get(path string) answer {
 	return w.do(http.MethodGet, path, "")
 }
 
+// do sends a request and holds it and its answer against the OpenAPI document.
 func (w *world) do(method, path, body string, headers ...string) answer {
 	w.t.Helper()
 	req := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	return w.send(req)
+	if body != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", map[bool]string{true: "application/yaml", false: "application/json"}[method == http.MethodPut])
+	}
+	got := w.send(req)
+	if contract, err := NewContract(); err != nil {
+		w.t.Fatal(err)
+	} else if !w.offbeat && strings.HasPrefix(path, "/api/") {
+		x := Exchange{Method: method, URI: path, Body: body, Header: req.Header, Status: got.status, Got: got.header, Answer: got.body}
+		if err := contract.Check(x); err != nil {
+			w.t.Errorf("%s %s: %v", method, path, err)
+		}
+	}
+	return got
 }
 
 func (w *world) send(req *http.Request) answer {

@@ -37,7 +37,7 @@ boardTest("the line for the shell sends an alert, and the page shows where it ca
   const line = await window.page.locator("pre", { hasText: "curl" }).innerText();
   await run("bash", ["-c", line.replace("curl", "curl --fail --silent --show-error")]);
   const source = window.page.getByRole("row").filter({ hasText: "POST /api/v2/alerts" });
-  await window.sees(source.getByText("1 alert accepted"));
+  await window.sees(source.getByText("1 accepted"));
   await window.page.getByRole("link", { name: /^Incidents/ }).click();
   await window.sees(window.row("SignalboxTest"));
 });

@@ -34,7 +34,7 @@ boardTest("an incident arrives, is opened, read, acknowledged, split, undone, re
   await window.sees(window.part("INC-000002", /^Causes/).getByRole("listitem").first().getByText("Rack switch 1"));
   const alerts = window.part("INC-000002", /^Alerts/);
   await window.sees(alerts.getByText("3 firing"));
-  const line = alerts.getByRole("listitem").filter({ hasText: "host-a" }).first();
+  const line = alerts.getByRole("listitem").filter({ has: window.page.getByRole("checkbox", { name: "Choose HostUnreachable host-a" }) }).last();
   assert.equal(await line.getByRole("link", { name: "Runbook" }).getAttribute("href"), "https://runbooks.example.com/HostUnreachable");
   assert.match(await line.getByRole("link", { name: "Graph" }).getAttribute("href"), /^https:\/\/prometheus\.example\.com\/graph/);
   await line.getByRole("button", { name: /HostUnreachable/ }).click();

@@ -13,9 +13,9 @@ const binary = process.env.SIGNALBOX ?? join(root, "bin/signalbox");
 /** How long anything may take, in milliseconds. It only bounds a failure: what happens is seen at once. */
 export const patience = 20_000;
 
-/** Calls check until it does not throw any more, and returns what it returns; after the patience throws its last error. */
-export async function eventually(check) {
-  const deadline = Date.now() + patience;
+/** Calls check until it does not throw any more, and returns what it returns; after the limit (ms) throws its last error. */
+export async function eventually(check, limit = patience) {
+  const deadline = Date.now() + limit;
   for (;;) {
     try {
       return await check();
@@ -27,16 +27,22 @@ export async function eventually(check) {
 }
 
 export class Program {
+  #command;
   #process = null;
   #log = "";
   #listen = "127.0.0.1:0";
   #dataDir = "";
   url = "";
 
-  /** Starts `signalbox serve`, on the address of the last start when there was one, and waits until it is ready. */
+  /** What to start: serve or demo. */
+  constructor(command = "serve") {
+    this.#command = command;
+  }
+
+  /** Starts the program, on the address of the last start when there was one, and waits until it is ready. */
   async start() {
     this.#dataDir ||= await mkdtemp(join(tmpdir(), "signalbox-e2e-"));
-    const child = spawn(binary, ["serve", "--listen", this.#listen, "--data-dir", this.#dataDir], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(binary, [this.#command, "--listen", this.#listen, "--data-dir", this.#dataDir], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     let failure = null;
     child.on("error", (error) => { failure = error; });

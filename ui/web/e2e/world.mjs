@@ -3,17 +3,10 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch, viewport } from "./chromium.mjs";
 import { eventually, patience, Program, root } from "./program.mjs";
 
 const failures = join(root, ".cache/e2e");
-
-export const launch = () => chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
 
 /** What one person sees in one window. Everything is found by its role and name, as a screen reader would. */
 export class Window {
@@ -93,8 +86,11 @@ export class Window {
 }
 
 class World {
-  program = new Program();
   windows = [];
+
+  constructor(command = "serve") {
+    this.program = new Program(command);
+  }
 
   async open({ estate = true, alerts = [] }) {
     await this.program.start();
@@ -105,7 +101,7 @@ class World {
 
   /** Opens a window of a person of its own: nothing is shared but the server. */
   async look(path = "/", options = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    const context = await this.browser.newContext({ viewport, ...options });
     const window = new Window(await context.newPage());
     this.windows.push(window);
     await window.page.goto(this.program.url + path);
@@ -129,12 +125,12 @@ class World {
 }
 
 /**
- * A test in a world of its own. Options: estate (false: none), alerts that are there before anybody looks, complaints of the
- * browser that are expected (a pattern).
+ * A test in a world of its own. Options: command (default serve), estate (false: none), alerts that are there before anybody
+ * looks, complaints of the browser that are expected (a pattern).
  */
 export function boardTest(name, options, run) {
   test(name, async () => {
-    const world = new World();
+    const world = new World(options.command);
     try {
       await world.open(options);
       await run(world);

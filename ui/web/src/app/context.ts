@@ -48,3 +48,12 @@ export function useDead(): boolean {
 export function useNow(): number {
   return useTick() + useBoard((s) => s.clockOffset);
 }
+
+/** The time that the board speaks of, for ages: it stands still while nothing is heard from the server. */
+export function useBoardNow(): number {
+  const connection = useBoard((s) => s.connection);
+  const offset = useBoard((s) => s.clockOffset);
+  const now = useTick();
+  const state = liveness(connection, false, now);
+  return offset + ((state === "stale" || state === "disconnected") && connection.heardAt !== null ? connection.heardAt : now);
+}

@@ -2,7 +2,7 @@
 import { type KeyboardEvent, useCallback, useMemo, useState } from "react";
 import { matchingIncidents, sentence } from "../api/client";
 import type { Action, Row } from "../api/model";
-import { useBoard, useCommandState, useNow, usePerson, useServices } from "../app/context";
+import { useBoard, useCommandState, useBoardNow, usePerson, useServices } from "../app/context";
 import { go, type Route } from "../app/route";
 import { useKeys } from "../app/keys";
 import { useLoad } from "../lib/load";
@@ -37,7 +37,7 @@ export function Queue({ route, cursor, setCursor, chosen, dead, onGive, onToMe }
   const { store } = useServices();
   const view = useBoard((s) => s.view);
   const person = usePerson();
-  const now = useNow();
+  const now = useBoardNow();
   const { busy } = useCommandState();
   const [sort, setSort] = useState<SortKey>("priority");
   const loaded = useBoard((s) => s.loaded);

@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type MouseEvent, useCallback, useEffect, useRef, useState } from "react";
 import { getAlerts, type Params, sentence } from "../api/client";
 import type { CurrentAlert } from "../api/model";
-import { useBoard, useNow } from "../app/context";
+import { useBoard, useBoardNow } from "../app/context";
 import { useKeys } from "../app/keys";
 import { go, type Route } from "../app/route";
 import { Banner } from "../board/Banner";
@@ -12,7 +12,8 @@ import { Icon, SeverityMark } from "../lib/marks";
 import { hasTerm, matcher, withoutLast, withoutTerm, withTerm } from "../lib/query";
 import { age } from "../lib/time";
 import { figure } from "../lib/words";
-import { AlertDetails, alertItem, AlertLinks, alertName } from "../panel/AlertDetails";
+import { AlertDetails, alertItem, AlertLinks } from "../panel/AlertDetails";
+import { alertName } from "../panel/groups";
 
 const unbound = matcher("bound", "=", false);
 const firing = matcher("status", "=", "firing");
@@ -32,11 +33,30 @@ const keyOf = (a: CurrentAlert): string => `${a.fingerprint}/${a.incident ?? ""}
 
 export function AlertsPage({ route }: { route: Route }) {
   const [sort, setSort] = useState("-lastStartsAt");
-  const [open, setOpen] = useState<string | null>(null);
+  const [cursor, setCursor] = useState<string | null>(null);
+  const [shown, setShown] = useState(false);
   const list = useAlerts(route.q, sort);
   const counts = useBoard((s) => s.counts);
-  const chosen = open === null ? undefined : list.alerts.find((a) => keyOf(a) === open);
-  useKeys({ Escape: () => setOpen(null) });
+  const at = cursor === null ? -1 : list.alerts.findIndex((a) => keyOf(a) === cursor);
+  const chosen = shown ? list.alerts[at] : undefined;
+  const move = (by: number) => {
+    list.touch();
+    const next = list.alerts[at < 0 ? (by > 0 ? 0 : list.alerts.length - 1) : Math.min(list.alerts.length - 1, Math.max(0, at + by))];
+    if (next !== undefined) setCursor(keyOf(next));
+  };
+  const open = (key: string) => {
+    setShown(!(shown && key === cursor));
+    setCursor(key);
+  };
+  useKeys({
+    Escape: () => {
+      if (shown) setShown(false);
+      else if (route.q !== "") go({ q: "" });
+      else setCursor(null);
+    },
+    j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => move(20), PageUp: () => move(-20),
+    Home: () => move(-Infinity), End: () => move(Infinity), Enter: () => cursor !== null && setShown(true),
+  });
   return (
     <main className={chosen === undefined ? "work" : "work open"}>
       <section className="list" aria-label="Alerts">
@@ -58,10 +78,10 @@ export function AlertsPage({ route }: { route: Route }) {
         <Banner />
         {list.alerts.length === 0 && list.total !== null
           ? <None q={route.q} />
-          : <AlertGrid list={list} open={open} onOpen={(key) => setOpen(key === open ? null : key)} />}
+          : <AlertGrid list={list} cursor={cursor} at={at} onOpen={open} />}
         <p className="under" role="status">{list.total !== null && `${figure(list.alerts.length)} of ${figure(list.total)} alerts`}</p>
       </section>
-      {chosen !== undefined && <AlertPanel alert={chosen} onClose={() => setOpen(null)} />}
+      {chosen !== undefined && <AlertPanel alert={chosen} onClose={() => setShown(false)} />}
     </main>
   );
 }
@@ -144,9 +164,17 @@ function useAlerts(q: string, sort: string): AlertList {
 const rowHeight = 28;
 const columns = ["Severity", "Status", "Alert", "Item", "Incident", "Source", "Since", "Links"];
 
-function AlertGrid({ list, open, onOpen }: { list: AlertList; open: string | null; onOpen: (key: string) => void }) {
+interface AlertGridProps {
+  list: AlertList;
+  /** The key of the alert that the keys speak of, and its place. */
+  cursor: string | null;
+  at: number;
+  onOpen: (key: string) => void;
+}
+
+function AlertGrid({ list, cursor, at, onOpen }: AlertGridProps) {
   const { alerts, more } = list;
-  const now = useNow();
+  const now = useBoardNow();
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: alerts.length, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12, useFlushSync: false,
@@ -156,23 +184,25 @@ function AlertGrid({ list, open, onOpen }: { list: AlertList; open: string | nul
   useEffect(() => {
     if (last >= alerts.length - 20) more();
   }, [last, alerts.length, more]);
+  const scrolledTo = useRef<string | null>(null);
+  useEffect(() => {
+    // Only when the cursor moves: an alert that moves by itself must not drag the list along.
+    if (at < 0 || scrolledTo.current === cursor) return;
+    scrolledTo.current = cursor;
+    virtual.scrollToIndex(at);
+  }, [at, cursor, virtual]);
   const click = (e: MouseEvent) => {
     const t = e.target instanceof Element ? e.target : null;
     const key = t?.closest("a") === null ? t.closest<HTMLElement>("[data-id]")?.dataset.id : undefined;
     if (key !== undefined) onOpen(key);
   };
-  const step = (by: number) => {
-    const at = alerts.findIndex((a) => keyOf(a) === open);
-    const next = alerts[at < 0 ? 0 : Math.min(alerts.length - 1, Math.max(0, at + by))];
-    if (next === undefined || keyOf(next) === open) return;
-    onOpen(keyOf(next));
-    virtual.scrollToIndex(alerts.indexOf(next));
-  };
-  useKeys({ j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1) });
   return (
     // The keys of the grid are the keys of the page: see app/keys.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events
-    <div role="grid" className="grid alerts" aria-label="Alerts" aria-rowcount={alerts.length + 1} tabIndex={0} onClick={click} onPointerMove={list.touch}>
+    <div
+      role="grid" className="grid alerts" aria-label="Alerts" aria-rowcount={(list.total ?? alerts.length) + 1} tabIndex={0}
+      aria-activedescendant={at < 0 ? undefined : `alert-${at}`} onClick={click} onPointerMove={list.touch}
+    >
       <div role="rowgroup">
         <div role="row" className="hd" aria-rowindex={1}>{columns.map((c) => <div key={c} role="columnheader" className={c === "Since" ? "num" : ""}>{c}</div>)}</div>
       </div>
@@ -181,7 +211,7 @@ function AlertGrid({ list, open, onOpen }: { list: AlertList; open: string | nul
           {items.map((item) => {
             const alert = alerts[item.index];
             if (alert === undefined) return null;
-            return <AlertRow key={keyOf(alert)} alert={alert} index={item.index + 2} top={item.start} selected={keyOf(alert) === open} now={now} />;
+            return <AlertRow key={keyOf(alert)} alert={alert} index={item.index + 2} top={item.start} selected={keyOf(alert) === cursor} now={now} />;
           })}
         </div>
       </div>
@@ -202,7 +232,7 @@ function AlertRow({ alert: a, index, top, selected, now }: AlertRowProps) {
   const status = a.suppressed !== null ? "suppressed" : a.status;
   return (
     <div
-      role="row" data-id={keyOf(a)} className={`r ${a.severity}${calm ? " calm" : ""}`} style={{ transform: `translateY(${top}px)` }}
+      role="row" id={`alert-${index - 2}`} data-id={keyOf(a)} className={`r ${a.severity}${calm ? " calm" : ""}`} style={{ transform: `translateY(${top}px)` }}
       aria-rowindex={index} aria-selected={selected}
     >
       <div role="gridcell"><SeverityMark severity={a.severity} /></div>

@@ -128,7 +128,7 @@ function SourceLine({ source: s }: { source: Source }) {
   const now = useNow();
   const ok = s.lastAt !== null && s.accepted > 0;
   const sign = s.refused > 0 ? "bad" : ok ? "ok" : "none";
-  const what = s.lastRefused ?? (ok ? `${plural(s.accepted, "alert")} accepted: the way works.` : "Nothing received yet.");
+  const what = s.lastRefused ?? (ok ? `${figure(s.accepted)} accepted: the way works.` : "Nothing received yet.");
   return (
     <tr className={sign}>
       <td>

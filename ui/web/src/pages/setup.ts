@@ -46,5 +46,6 @@ ${scheme}`;
 export const shellLines = (url: string): string => `curl -X POST ${url}/api/v2/alerts \\
   -H 'Content-Type: application/json' \\
   -d '[{"labels": {"alertname": "SignalboxTest",
-        "severity": "warning", "instance": "web-1:9100"}}]'
+                   "severity": "warning",
+                   "instance": "web-1:9100"}}]'
 `;

@@ -1,6 +1,6 @@
 // Everything about one alert: annotations, labels, why it is in the incident, what binding tried.
 import type { Alert } from "../api/model";
-import { useNow } from "../app/context";
+import { useBoardNow } from "../app/context";
 import { moment } from "../lib/time";
 import { EvidenceList } from "./Why";
 
@@ -26,13 +26,11 @@ export function AlertLinks({ alert }: { alert: Alert }) {
   );
 }
 
-export const alertName = (a: Alert): string => a.labels.alertname ?? a.fingerprint;
-
 /** What the alert is about: the bound item, or the labels that come nearest to one. */
 export const alertItem = (a: Alert): string => a.item ?? a.labels.instance ?? a.labels.pod ?? a.labels.node ?? a.labels.job ?? "";
 
 export function AlertDetails({ alert: a }: { alert: Alert }) {
-  const at = new Date(useNow());
+  const at = new Date(useBoardNow());
   const text = a.annotations.description ?? a.annotations.summary;
   return (
     <div className="ad">

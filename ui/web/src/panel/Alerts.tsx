@@ -1,14 +1,16 @@
-// The alerts of the incident, each with a box to split or move it by.
-import { useMemo, useState } from "react";
+// The alerts of the incident by name, each with a box to split or move it by.
+import { useEffect, useMemo, useRef, useState } from "react";
 import { getIncidentAlerts, sentence } from "../api/client";
 import type { Alert, Incident, Row } from "../api/model";
-import { useCommandState, useNow, useServices } from "../app/context";
+import { useBoardNow, useCommandState, useServices } from "../app/context";
+import { useLoad } from "../lib/load";
 import { SeverityMark } from "../lib/marks";
-import { age } from "../lib/time";
+import { age, clock } from "../lib/time";
 import { figure, plural, refusal } from "../lib/words";
-import { AlertDetails, alertItem, AlertLinks, alertName } from "./AlertDetails";
-import { cutOff } from "./CommandBar";
+import { AlertDetails, alertItem, AlertLinks } from "./AlertDetails";
+import { cutOff, underWay } from "./CommandBar";
 import type { Asked } from "./CommandDialog";
+import { type AlertGroup, alertName, arrivalSpan, groupAlerts } from "./groups";
 
 export interface AlertsProps {
   incident: Incident;
@@ -22,28 +24,27 @@ export function Alerts({ incident, row, dead, onAsk }: AlertsProps) {
   const { busy } = useCommandState();
   const { alerts, next, error, more, loading } = usePages(incident);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const groups = useMemo(() => groupAlerts(alerts), [alerts]);
   // An alert that has left the incident is not chosen any more.
   const picked = alerts.filter((a) => chosen.has(a.fingerprint)).map((a) => a.fingerprint);
-  const choose = (fingerprint: string, on: boolean) => {
+  const choose = (fingerprints: readonly string[], on: boolean) => {
     const all = new Set(picked);
-    if (on) all.add(fingerprint);
-    else all.delete(fingerprint);
+    for (const f of fingerprints) {
+      if (on) all.add(f);
+      else all.delete(f);
+    }
     setChosen(all);
   };
-  const why = dead ? cutOff : busy.has(row.id) ? "A command is under way." : refusal("split", row);
+  const why = dead ? cutOff : busy.has(row.id) ? underWay : refusal("split", row);
   const off = why ?? (picked.length === 0 ? "Choose alerts first." : null);
-  const everyone = picked.length === row.alertCounts.total ? "An incident cannot be split off whole." : null;
-  const counts = row.alertCounts;
+  const whole = picked.length === row.alertCounts.total ? "An incident cannot be split off whole." : null;
   return (
     <section className="sec">
       <h3>Alerts
-        <span className="muted">
-          {figure(counts.firing)} firing{counts.resolved > 0 && `, ${figure(counts.resolved)} resolved`}{counts.expired > 0 && `, ${figure(counts.expired)} expired`}
-          {counts.suppressed > 0 && `, ${figure(counts.suppressed)} suppressed`}
-        </span>
+        <span className="muted">{summary(row, groups.length, alerts)}</span>
         <span className="end">
           <button
-            type="button" className="btn sm" disabled={off !== null || everyone !== null} title={off ?? everyone ?? "Make an incident of their own of the chosen alerts"}
+            type="button" className="btn sm" disabled={off !== null || whole !== null} title={off ?? whole ?? "Make an incident of their own of the chosen alerts"}
             onClick={() => void commands.run(row, "split", { alerts: picked }).then((ok) => ok && setChosen(new Set()))}
           >
             Split{picked.length > 0 && ` ${picked.length}`}
@@ -54,16 +55,27 @@ export function Alerts({ incident, row, dead, onAsk }: AlertsProps) {
         </span>
       </h3>
       <ul>
-        {alerts.map((a) => <AlertLine key={a.fingerprint} alert={a} chosen={chosen.has(a.fingerprint)} onChoose={choose} />)}
+        {groups.map((g) => <GroupLine key={g.name} group={g} alone={groups.length === 1} chosen={chosen} onChoose={choose} />)}
       </ul>
       {error !== null && <p className="oops" role="alert">{sentence(error)}</p>}
       {next !== null && (
         <button type="button" className="btn sm wide" disabled={loading} onClick={more}>
-          Show more, {plural(Math.max(0, counts.total - alerts.length), "alert")} left
+          Show more, {plural(Math.max(0, row.alertCounts.total - alerts.length), "alert")} left
         </button>
       )}
     </section>
   );
+}
+
+function summary(row: Row, kinds: number, alerts: readonly Alert[]): string {
+  const { firing, resolved, expired, suppressed } = row.alertCounts;
+  const span = arrivalSpan(alerts);
+  const counts: [number, string][] = [[resolved, "resolved"], [expired, "expired"], [suppressed, "suppressed"]];
+  return [
+    `${figure(firing)} firing`, ...counts.flatMap(([n, word]) => (n > 0 ? [`${figure(n)} ${word}`] : [])),
+    ...(kinds > 1 ? [`${kinds} kinds`] : []),
+    ...(span !== null && span.to - span.from >= 60_000 ? [`${clock(new Date(span.from)).slice(0, 5)} to ${clock(new Date(span.to)).slice(0, 5)}`] : []),
+  ].join(", ");
 }
 
 interface Pages {
@@ -74,52 +86,109 @@ interface Pages {
   more: () => void;
 }
 
-/** The first alerts come with the incident, those after them page by page. */
+// The API gives so many at once; a larger incident is read on at request.
+const pageSize = 1000;
+const pace = 3_000;
+
+/** The first alerts come with the incident. When it has more, a whole page is read, so that the counts of names are true. */
 function usePages(incident: Incident): Pages {
+  const partial = incident.alertsNext !== null;
+  const page = useLoad(incident.id, partial ? String(incident.revision) : "", pace, async (signal) =>
+    (partial ? getIncidentAlerts(incident.id, { limit: pageSize }, signal) : null));
   const [later, setLater] = useState<{ alerts: Alert[]; next: string | null } | null>(null);
-  const [error, setError] = useState<unknown>(null);
+  const [failed, setFailed] = useState<unknown>(null);
   const [loading, setLoading] = useState(false);
-  const next = later === null ? incident.alertsNext : later.next;
+  const first = partial ? page.value : null;
   const alerts = useMemo(() => {
-    if (later === null) return incident.alerts;
-    const first = new Set(incident.alerts.map((a) => a.fingerprint));
-    return [...incident.alerts, ...later.alerts.filter((a) => !first.has(a.fingerprint))];
-  }, [incident, later]);
+    const start = first?.alerts ?? incident.alerts;
+    if (later === null) return start;
+    const known = new Set(start.map((a) => a.fingerprint));
+    return [...start, ...later.alerts.filter((a) => !known.has(a.fingerprint))];
+  }, [first, incident, later]);
+  const next = later !== null ? later.next : first === null ? null : first.next;
   const more = () => {
     if (next === null) return;
     setLoading(true);
-    getIncidentAlerts(incident.id, { limit: 200, cursor: next })
+    getIncidentAlerts(incident.id, { limit: pageSize, cursor: next })
       .then(
-        (page) => {
-          setLater({ alerts: [...(later?.alerts ?? []), ...page.alerts], next: page.next });
-          setError(null);
+        (read) => {
+          setLater({ alerts: [...(later?.alerts ?? []), ...read.alerts], next: read.next });
+          setFailed(null);
         },
-        (e: unknown) => setError(e),
+        (e: unknown) => setFailed(e),
       )
       .finally(() => setLoading(false));
   };
-  return { alerts, next, error, loading, more };
+  return { alerts, next, error: failed ?? page.error, more, loading };
+}
+
+interface GroupLineProps {
+  group: AlertGroup;
+  /** There is no other group. */
+  alone: boolean;
+  chosen: ReadonlySet<string>;
+  onChoose: (fingerprints: readonly string[], on: boolean) => void;
+}
+
+function GroupLine({ group: g, alone, chosen, onChoose }: GroupLineProps) {
+  const [open, setOpen] = useState(alone && g.alerts.length <= 5);
+  const [first] = g.alerts;
+  const picked = g.alerts.filter((a) => chosen.has(a.fingerprint)).length;
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (box.current !== null) box.current.indeterminate = picked > 0 && picked < g.alerts.length;
+  }, [picked, g.alerts.length]);
+  return (
+    <li className={g.firing === 0 ? "over" : ""}>
+      <div className="al">
+        <input
+          ref={box} type="checkbox" checked={picked === g.alerts.length} aria-label={`Choose all ${g.alerts.length} ${g.name}`}
+          onChange={(e) => onChoose(g.alerts.map((a) => a.fingerprint), e.target.checked)}
+        />
+        <SeverityMark severity={g.severity} wordless />
+        <button type="button" className="an" aria-expanded={open} title="Show each of them" onClick={() => setOpen(!open)}>
+          <span className="nm">{g.name}</span>{g.alerts.length === 1 && first !== undefined && <span className="it">{alertItem(first)}</span>}
+        </button>
+        <span className="num ink">{figure(g.alerts.length)}</span>
+        <Arrivals bars={g.arrivals} />
+        {first === undefined ? <span /> : <AlertLinks alert={first} />}
+      </div>
+      {open && <ul className="each">{g.alerts.map((a) => <AlertLine key={a.fingerprint} alert={a} chosen={chosen.has(a.fingerprint)} onChoose={onChoose} />)}</ul>}
+    </li>
+  );
+}
+
+/** When they began, as small bars over the time of all alerts of the incident. */
+function Arrivals({ bars }: { bars: readonly number[] }) {
+  const most = Math.max(1, ...bars);
+  return (
+    <svg className="sp" viewBox="0 0 92 14" aria-hidden="true">
+      {bars.map((n, i) => {
+        const height = n === 0 ? 1 : Math.max(2, (n / most) * 14);
+        return <rect key={i} className={n === 0 ? "no" : ""} x={i * 11.5} y={14 - height} width="9.5" height={height} />;
+      })}
+    </svg>
+  );
 }
 
 interface AlertLineProps {
   alert: Alert;
   chosen: boolean;
-  onChoose: (fingerprint: string, on: boolean) => void;
+  onChoose: (fingerprints: readonly string[], on: boolean) => void;
 }
 
 function AlertLine({ alert: a, chosen, onChoose }: AlertLineProps) {
-  const now = useNow();
+  const now = useBoardNow();
   const [open, setOpen] = useState(false);
-  const name = alertName(a);
   const item = alertItem(a);
   const over = a.status !== "firing";
   return (
     <li className={over || a.suppressed !== null ? "over" : ""}>
-      <div className="al">
-        <input type="checkbox" checked={chosen} aria-label={`Choose ${name} ${item}`} onChange={(e) => onChoose(a.fingerprint, e.target.checked)} />
+      <div className="al one">
+        <input type="checkbox" checked={chosen} aria-label={`Choose ${alertName(a)} ${item}`} onChange={(e) => onChoose([a.fingerprint], e.target.checked)} />
         <SeverityMark severity={a.severity} wordless />
         <button type="button" className="an" aria-expanded={open} title="Labels and evidence" onClick={() => setOpen(!open)}>
-          <span className="nm">{name}</span><span className="it">{item}</span>
+          <span className="nm">{item === "" ? alertName(a) : item}</span><span className="it">{a.annotations.summary}</span>
         </button>
         <span className="num muted" title={a.status}>{over ? a.status : a.suppressed !== null ? "suppressed" : age(now - Date.parse(a.lastStartsAt))}</span>
         <AlertLinks alert={a} />

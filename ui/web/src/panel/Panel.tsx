@@ -2,7 +2,7 @@
 import { type ReactNode, useState } from "react";
 import { getIncident, getPath, Problem, sentence } from "../api/client";
 import type { Action, Incident, Row } from "../api/model";
-import { useCommandState, useNow } from "../app/context";
+import { useCommandState, useBoardNow } from "../app/context";
 import { copyLink } from "../lib/copy";
 import { useLoad } from "../lib/load";
 import { Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
@@ -84,7 +84,7 @@ function CloseButton({ onClose }: { onClose: () => void }) {
 }
 
 function PanelHead({ row, onClose }: { row: Row; onClose: () => void }) {
-  const now = useNow();
+  const now = useBoardNow();
   const at = new Date(now);
   const [copied, setCopied] = useState(false);
   const end = row.closedAt ?? row.resolvedAt;
