@@ -33,6 +33,7 @@ func conf(strength int64) int64 {
 // belief is what speaks for one item being a cause, over some hypotheses around it.
 type belief struct {
 	own      bool
+	types    int // of the cause's own alerts
 	context  bool
 	first    bool // it reported before all others
 	items    int32
@@ -54,9 +55,9 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	b.expected, b.net = make([]int32, len(b.classes)), make([]int64, len(b.classes))
 	covered := int64(0)
 	for i, c := range b.classes {
-		b.expected[i] = x.expectedOf(n, c)
-		silent := int64(b.expected[i] - c.items)
-		b.net[i] = max(0, c.mass*10-silent*strengthSilent*d/1000)
+		expected, share := x.expectedOf(n, c)
+		silent := int64(expected-c.items) * share
+		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
 		covered += b.net[i]
 	}
 	b.change, b.changed = x.changeOn(n, since, rejected)
@@ -68,7 +69,7 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	}
 	b.strength = covered + b.changed
 	if b.own {
-		b.strength += strengthOwn
+		b.strength += b.ownStrength()
 	}
 	if b.own && b.first && b.items > 0 {
 		b.strength += strengthFirst
@@ -102,8 +103,16 @@ func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Chan
 	return nil, 0
 }
 
+// ownStrength grows slowly with the types of alerts: they have much in common.
+func (b *belief) ownStrength() int64 {
+	return int64(math.Round(strengthOwn * (1 + math.Log(float64(max(1, b.types)))/3)))
+}
+
 func (b *belief) add(e *entry) {
 	b.own = b.own || e.self
+	if e.self {
+		b.types = max(b.types, len(e.h.body.items[e.node].types))
+	}
 	b.items += e.items
 next:
 	for _, c := range e.classes {

@@ -600,7 +600,8 @@ func (x *Index) forgetExpected(touched []cmdb.Node) {
 	}
 }
 
-// expect counts by class what a failure of a cause should show on, within the limits of walk.
+// expect counts by class what a failure of a cause should show on, within the limits of walk. The
+// mass of an item is the share that arrives there of what its neighbours of the cause get.
 func (x *Index) expect(cause cmdb.Node) []classCount {
 	if have, ok := x.expected[cause]; ok {
 		return have
@@ -608,10 +609,11 @@ func (x *Index) expect(cause cmdb.Node) []classCount {
 	type spot struct {
 		node cmdb.Node
 		last cmdb.Kind
+		mass int64
 	}
 	seen := map[cmdb.Node]bool{cause: true}
 	var counts []classCount
-	level := []spot{{cause, self}}
+	level := []spot{{cause, self, 100}}
 	for hop := 0; hop < x.cfg.Hops && len(level) > 0 && len(seen) < maxVisits; hop++ {
 		var next []spot
 		for _, at := range level {
@@ -622,8 +624,12 @@ func (x *Index) expect(cause cmdb.Node) []classCount {
 					continue
 				}
 				seen[e.Node] = true
-				counts = addClass(counts, x.g.ClassID(e.Node), e.Kind)
-				next = append(next, spot{e.Node, e.Kind})
+				mass := at.mass
+				if at.node != cause {
+					mass = mass * int64(passes(at.last)) / 100
+				}
+				counts = addClass(counts, x.g.ClassID(e.Node), e.Kind, mass)
+				next = append(next, spot{e.Node, e.Kind, mass})
 			}
 			if len(seen) >= maxVisits {
 				break
@@ -638,24 +644,26 @@ func (x *Index) expect(cause cmdb.Node) []classCount {
 // maxVisits bounds the walk that counts what a cause should show on.
 const maxVisits = 4096
 
-func addClass(counts []classCount, class uint16, kind cmdb.Kind) []classCount {
+func addClass(counts []classCount, class uint16, kind cmdb.Kind, mass int64) []classCount {
 	for i := range counts {
 		if counts[i].class == class && counts[i].kind == kind {
 			counts[i].items++
+			counts[i].mass += mass
 			return counts
 		}
 	}
-	return append(counts, classCount{class: class, kind: kind, items: 1})
+	return append(counts, classCount{class: class, kind: kind, items: 1, mass: mass})
 }
 
-// expectedOf returns how many items of a class, hurt over a kind of relation, a cause should show on.
-func (x *Index) expectedOf(cause cmdb.Node, c classCount) int32 {
+// expectedOf returns how many items of a class, hurt over a kind of relation, a cause should show on,
+// and the share of one of them in percent.
+func (x *Index) expectedOf(cause cmdb.Node, c classCount) (items int32, share int64) {
 	for _, have := range x.expect(cause) {
 		if have.class == c.class && have.kind == c.kind {
-			return max(have.items, c.items)
+			return max(have.items, c.items), have.mass / int64(have.items)
 		}
 	}
-	return c.items
+	return c.items, 100
 }
 
 // operatorEvidence is the one reason for what a person has decided.

@@ -133,7 +133,7 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	}
 	name := x.g.Name(r.node)
 	if b.own {
-		add(itsm.EvidenceOwn, name+" itself reports "+strings.Join(x.types(h, r.node), ", "), strengthOwn)
+		add(itsm.EvidenceOwn, name+" itself reports "+strings.Join(x.types(h, r.node), ", "), b.ownStrength())
 		if b.first && b.items > 0 {
 			add(itsm.EvidenceTime, name+" reported before the others", strengthFirst)
 		}
