@@ -13,7 +13,7 @@ WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/scripts -type f 2>/d
 
 .PHONY: help
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ui ## build bin/signalbox with the web app inside
@@ -34,27 +34,35 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd $(WEB) && npm run build
 
 .PHONY: test
-test: test-go test-web test-e2e ## all tests: Go with -race, web, browser, real Prometheus and Alertmanager
+test: test-go test-web test-e2e ## all tests: Go with -race, real Prometheus and Alertmanager, web, browser
 
 .PHONY: test-go
-test-go:
-	$(GO) test -race ./...
+test-go: programs
+	REQUIRE_PEERS=1 $(GO) test -race -count=1 -timeout 20m ./...
 
 .PHONY: test-web
 test-web: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm test
 
 .PHONY: test-e2e
-test-e2e: build
-	scripts/setup.sh chromium prometheus prometheus-alertmanager
-	REQUIRE_PEERS=1 $(GO) test -count=1 -run 'TestPeers' ./app/...
+test-e2e: programs build
 	cd $(WEB) && npm run e2e
+
+# What the tests run against. CHROMIUM names another browser than Debian's.
+.PHONY: programs
+programs:
+	scripts/setup.sh $(if $(CHROMIUM),,chromium) prometheus prometheus-alertmanager
+
+.PHONY: screenshot
+screenshot: programs build ## take docs/board.png from the running demo
+	cd $(WEB) && node scripts/screenshot.mjs
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(WEB)/node_modules/.package-lock.json ## golangci-lint, eslint, type check
-	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd $(WEB) && npm run lint && npm run typecheck
+	cd $(WEB) && npx openapi-typescript ../openapi.yaml -o $(CURDIR)/.cache/types.ts
+	@diff -u $(WEB)/src/api/types.ts .cache/types.ts || { echo "$(WEB)/src/api/types.ts is not what ui/openapi.yaml says: cd $(WEB) && npm run types" >&2; exit 1; }
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## format the Go code

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages named as arguments when they are missing: as root by itself,
-# otherwise it names the command. Usage: scripts/setup.sh chromium prometheus …
+# Installs the programs named as arguments when they are missing, from Debian packages of the same
+# names: as root by itself, otherwise it names the command. Usage: scripts/setup.sh chromium prometheus …
 set -euo pipefail
 missing=()
-for package in "$@"; do
-	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+for program in "$@"; do
+	command -v "$program" >/dev/null || missing+=("$program")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ]; then
