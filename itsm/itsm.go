@@ -29,14 +29,20 @@ var (
 	ErrFenced = errors.New("fenced by a newer owner of the shard")
 )
 
-// FieldError is a fault in one field of an input. Field is a path such as "labels.alertname".
+// FieldError is a fault in one field of an input. Field is a path such as "labels.alertname", empty
+// for the whole.
 type FieldError struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
 }
 
 // Error implements error.
-func (e FieldError) Error() string { return e.Field + ": " + e.Reason }
+func (e FieldError) Error() string {
+	if e.Field == "" {
+		return e.Reason
+	}
+	return e.Field + ": " + e.Reason
+}
 
 // Faults collects every fault of an input, so that a sender sees all of them at once.
 type Faults []FieldError

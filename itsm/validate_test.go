@@ -161,7 +161,8 @@ func TestFaults(t *testing.T) {
 	}
 	f.Add("labels.a", "is %d too long", 3)
 	f.Add("status", "is missing")
-	if got, want := f.Err().Error(), "labels.a: is 3 too long; status: is missing"; got != want {
+	f.Add("", "nested too deep")
+	if got, want := f.Err().Error(), "labels.a: is 3 too long; status: is missing; nested too deep"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

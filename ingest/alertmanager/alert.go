@@ -41,7 +41,8 @@ func ReadAlert(s *scan.Scanner, ignoreLabels []string) (a itsm.Alert, unknown in
 
 // check validates an alert that was read and gives it its identity.
 func (r *reader) check(a *itsm.Alert, ignoreLabels []string) {
-	a.Labels = a.Labels.Without(ignoreLabels)
+	// The set is our own, so it may be changed in place.
+	a.Labels = slices.DeleteFunc(a.Labels, func(l itsm.Label) bool { return slices.Contains(ignoreLabels, l.Name) })
 	a.Fingerprint = a.Labels.Fingerprint()
 	err := a.Validate()
 	if err == nil {

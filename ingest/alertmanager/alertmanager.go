@@ -139,26 +139,28 @@ func (b *batch) fit(from int, name string) error {
 // alert reads one element and takes or refuses it.
 func (b *batch) alert(i int, complete func(*itsm.Alert)) error {
 	from := b.Pos()
-	var a itsm.Alert
 	if b.Peek() != '{' {
 		b.out.Refuse(i, itsm.Faults{{Reason: "an alert is an object"}})
 		err := b.Skip()
 		b.Deepest = 0
 		return err
 	}
-	if err := b.read(&a); err != nil {
+	n := len(b.out.Alerts)
+	b.out.Alerts = append(b.out.Alerts, itsm.Alert{})
+	a := &b.out.Alerts[n]
+	if err := b.read(a); err != nil {
 		return err
 	}
-	complete(&a)
-	b.check(&a, b.arrival.IgnoreLabels)
+	complete(a)
+	b.check(a, b.arrival.IgnoreLabels)
 	if err := b.fit(from, ""); err != nil && len(b.faults) == 0 {
 		b.faults.Add("", "%v", err)
 	}
 	if len(b.faults) > 0 {
 		b.out.Refuse(i, b.faults)
+		b.out.Alerts = b.out.Alerts[:n]
 		return nil
 	}
-	b.out.Alerts = append(b.out.Alerts, a)
 	b.out.Unknown += b.unknown
 	return nil
 }

@@ -32,17 +32,17 @@ type message struct {
 
 // testdata returns the recorded bodies whose name has a prefix. They are what Prometheus and
 // Alertmanager have sent (the version is in the name), but for the host's name.
-func testdata(t testing.TB, prefix string) map[string][]byte {
-	t.Helper()
+func testdata(tb testing.TB, prefix string) map[string][]byte {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/" + prefix + "*.json")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no %s in testdata (%v)", prefix, err)
+		tb.Fatalf("no %s in testdata (%v)", prefix, err)
 	}
 	out := map[string][]byte{}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out[filepath.Base(file)] = b
 	}
@@ -161,9 +161,9 @@ func randomAlert(r *rand.Rand) template.Alert {
 }
 
 // want is what we make of an alert that Alertmanager's own types have read.
-func want(status string, labels, annotations map[string]string, startsAt, endsAt time.Time, url string) itsm.Alert {
+func want(e template.Alert) itsm.Alert {
 	kept := map[string]string{}
-	for n, v := range labels {
+	for n, v := range e.Labels {
 		if v != "" {
 			kept[n] = v
 		}
@@ -175,8 +175,8 @@ func want(status string, labels, annotations map[string]string, startsAt, endsAt
 		return t.UTC()
 	}
 	a := itsm.Alert{
-		Labels: itsm.NewLabels(kept), Annotations: itsm.NewLabels(annotations), Status: itsm.Status(status), StartsAt: utc(startsAt),
-		EndsAt: utc(endsAt), GeneratorURL: url,
+		Labels: itsm.NewLabels(kept), Annotations: itsm.NewLabels(e.Annotations), Status: itsm.Status(e.Status), StartsAt: utc(e.StartsAt),
+		EndsAt: utc(e.EndsAt), GeneratorURL: e.GeneratorURL,
 	}
 	a.Fingerprint = a.Labels.Fingerprint()
 	return a
@@ -211,7 +211,7 @@ func TestDecodeWebhook_readsWhatAlertmanagerMarshals(t *testing.T) {
 			t.Fatalf("source %q, %d alerts", b.Source, len(b.Alerts))
 		}
 		for i, a := range back.Alerts {
-			w := want(a.Status, a.Labels, a.Annotations, a.StartsAt, a.EndsAt, a.GeneratorURL)
+			w := want(a)
 			w.GroupKey = m.GroupKey
 			if diff := cmp.Diff(w, b.Alerts[i]); diff != "" {
 				t.Fatal(diff)
@@ -260,14 +260,16 @@ func comparePost(t *testing.T, body []byte, arrival ingest.Arrival) {
 		t.Fatalf("%.2000s: %v, %d of %d, refused %+v", body, err, len(b.Alerts), len(back), b.Refused)
 	}
 	for i, p := range back {
-		starts, ends := time.Time(p.StartsAt), time.Time(p.EndsAt)
-		status := "firing"
-		if ends.IsZero() {
-			ends = arrival.At.Add(arrival.ResolveTimeout)
-		} else if !ends.After(arrival.At) && !ends.Equal(starts) {
-			status = "resolved"
+		e := template.Alert{
+			Status: "firing", Labels: template.KV(p.Labels), Annotations: template.KV(p.Annotations), StartsAt: time.Time(p.StartsAt),
+			EndsAt: time.Time(p.EndsAt), GeneratorURL: string(p.GeneratorURL),
 		}
-		if diff := cmp.Diff(want(status, p.Labels, p.Annotations, starts, ends, string(p.GeneratorURL)), b.Alerts[i]); diff != "" {
+		if e.EndsAt.IsZero() {
+			e.EndsAt = arrival.At.Add(arrival.ResolveTimeout)
+		} else if !e.EndsAt.After(arrival.At) && !e.EndsAt.Equal(e.StartsAt) {
+			e.Status = "resolved"
+		}
+		if diff := cmp.Diff(want(e), b.Alerts[i]); diff != "" {
 			t.Fatalf("%s", diff)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/alertmanager/template"
 
 	"signalbox/ingest"
 	"signalbox/ingest/ingesttest"
@@ -56,7 +57,10 @@ func compareElements(t *testing.T, b *ingest.Batch, raw []json.RawMessage) {
 		if ambiguous(text) || json.Unmarshal(text, &e) != nil {
 			continue
 		}
-		w := want(string(got.Status), e.Labels, e.Annotations, parse(t, e.StartsAt), got.EndsAt, e.GeneratorURL)
+		w := want(template.Alert{
+			Status: string(got.Status), Labels: e.Labels, Annotations: e.Annotations, StartsAt: parse(t, e.StartsAt), EndsAt: got.EndsAt,
+			GeneratorURL: e.GeneratorURL,
+		})
 		w.Labels = w.Labels.Without(ingesttest.Arrival().IgnoreLabels)
 		w.Fingerprint, w.GroupKey = w.Labels.Fingerprint(), got.GroupKey
 		if e.EndsAt != "" && !parse(t, e.EndsAt).IsZero() {

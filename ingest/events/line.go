@@ -70,7 +70,7 @@ func parseLine(text []byte, ignoreLabels []string) (*line, error) {
 	if err := s.End(); err != nil {
 		return nil, err
 	}
-	if s.Deepest > scan.MaxDepth {
+	if s.Deepest > scan.MaxDepth && len(l.faults)+len(l.inner) == 0 {
 		l.faults.Add("", "nested deeper than %d", scan.MaxDepth)
 	}
 	l.check()
@@ -273,6 +273,8 @@ func expected(err error) string {
 	}
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
+	case !ok && strings.HasPrefix(err.Error(), "Time."): // not a string
+		return "a time such as 2026-01-02T15:04:05Z is expected"
 	case !ok:
 		return strings.TrimPrefix(err.Error(), "json: ")
 	case kind.Type == reflect.TypeFor[time.Time]():

@@ -5,7 +5,9 @@ package ingesttest
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,30 +63,30 @@ func Good(name string) string {
 }
 
 // CheckBatch holds what is true of the result of any body at all, so that fuzz targets can use it too.
-func CheckBatch(t testing.TB, b *ingest.Batch) {
-	t.Helper()
+func CheckBatch(tb testing.TB, b *ingest.Batch) {
+	tb.Helper()
 	for i := range b.Alerts {
 		a := &b.Alerts[i]
 		if err := a.Validate(); err != nil {
-			t.Errorf("alert %d was taken with faults: %v", i, err)
+			tb.Errorf("alert %d was taken with faults: %v", i, err)
 		}
 		if a.Fingerprint != a.Labels.Fingerprint() {
-			t.Errorf("alert %d has the fingerprint of another", i)
+			tb.Errorf("alert %d has the fingerprint of another", i)
 		}
 		for j, l := range a.Labels {
 			if l.Value == "" || j > 0 && a.Labels[j-1].Name >= l.Name {
-				t.Errorf("alert %d has labels that are not canonical: %s", i, a.Labels)
+				tb.Errorf("alert %d has labels that are not canonical: %s", i, a.Labels)
 			}
 		}
 		for j, l := range a.Annotations {
 			if j > 0 && a.Annotations[j-1].Name >= l.Name {
-				t.Errorf("alert %d has annotations that are not sorted: %s", i, a.Annotations)
+				tb.Errorf("alert %d has annotations that are not sorted: %s", i, a.Annotations)
 			}
 		}
 	}
 	for i := range b.Changes {
 		if err := b.Changes[i].Validate(); err != nil {
-			t.Errorf("change %d was taken with faults: %v", i, err)
+			tb.Errorf("change %d was taken with faults: %v", i, err)
 		}
 	}
 	elements := 0
@@ -93,16 +95,16 @@ func CheckBatch(t testing.TB, b *ingest.Batch) {
 			elements++
 		}
 		if r.Reason == "" || i > 0 && r.Index < b.Refused[i-1].Index {
-			t.Errorf("refusal %d: %+v", i, r)
+			tb.Errorf("refusal %d: %+v", i, r)
 		}
 	}
 	if elements > b.RefusedCount || elements < b.RefusedCount && len(b.Refused) < ingest.MaxRefusals {
-		t.Errorf("%d elements are listed, %d counted", elements, b.RefusedCount)
+		tb.Errorf("%d elements are listed, %d counted", elements, b.RefusedCount)
 	}
 }
 
 // decode decodes a body that is of the format.
-func (s *Suite) decode(t testing.TB, body []byte) ingest.Batch {
+func (s *Suite) decode(t *testing.T, body []byte) ingest.Batch {
 	t.Helper()
 	b, err := s.Decode(body, Arrival())
 	if err != nil {
@@ -131,9 +133,7 @@ func (s *Suite) refusesForeign(t *testing.T) {
 		"empty": nil, "space": []byte(" \n"), "text": []byte("hello"), "number": []byte("1"), "byte order mark": append([]byte("\ufeff"), s.Body(Good("a"))...),
 		"XML": []byte("<alerts/>"), "NUL": {0}, "UTF-16": {0xff, 0xfe, '[', 0},
 	}
-	for name, body := range s.Foreign {
-		bodies[name] = body
-	}
+	maps.Copy(bodies, s.Foreign)
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
 			if b, err := s.Decode(body, Arrival()); err == nil {
@@ -349,7 +349,7 @@ func (s *Suite) keepsOrder(t *testing.T) {
 func (s *Suite) mixed() []byte {
 	var alerts []string
 	for _, text := range unusual() {
-		alerts = append(alerts, text, Good(fmt.Sprint(len(alerts))))
+		alerts = append(alerts, text, Good(strconv.Itoa(len(alerts))))
 	}
 	for _, tc := range bad() {
 		alerts = append(alerts, tc[0])
