@@ -153,6 +153,9 @@ func (e *Engine) setClock(at time.Time) {
 // Deadline returns when the next timer is due.
 func (e *Engine) Deadline() (time.Time, bool) { return e.timers.next() }
 
+// Limited returns how many searches for causes each limit has ended since the last call.
+func (e *Engine) Limited() map[string]int { return e.index.Limited() }
+
 // refresh brings the graph to the present; relations that began or ended change what is likely.
 func (e *Engine) refresh() {
 	if e.graph.Refresh(e.clock) {

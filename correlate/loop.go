@@ -239,6 +239,9 @@ func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
 		l.position.Offset = r.Offset + 1
 	}
 	l.metrics.applied.Observe(time.Since(start).Seconds())
+	for limit, n := range l.engine.Limited() {
+		l.metrics.limited.WithLabelValues(limit).Add(float64(n))
+	}
 	l.metrics.records.Add(float64(len(records)))
 	l.metrics.updates.Add(float64(len(updates)))
 	l.dirty = true

@@ -11,6 +11,7 @@ type metrics struct {
 	takeovers                          prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
+	limited                            *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -31,6 +32,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "signalbox_correlate_checkpoint_duration_seconds", Help: "Time to cut one checkpoint.",
 			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 8),
 		}),
+		limited: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_correlate_searches_limited_total", Help: "Searches for causes that a limit has ended, by its key: correlate.hops, fan_out or candidates.",
+		}, []string{"limit"}),
 		lag: f.NewGauge(prometheus.GaugeOpts{
 			Name: "signalbox_correlate_lag_seconds", Help: "Age of the last applied record when its updates were published; 0 when nothing waits.",
 		}),

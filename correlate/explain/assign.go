@@ -55,7 +55,7 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	b.expected, b.net = make([]int32, len(b.classes)), make([]int64, len(b.classes))
 	covered := int64(0)
 	for i, c := range b.classes {
-		expected, share := x.expectedOf(n, c)
+		expected, share := x.expectedOf(n, c, now.Sub(since))
 		silent := int64(expected-c.items) * share
 		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
 		covered += b.net[i]
@@ -436,11 +436,14 @@ func (x *Index) joins(c choice, target *Hypothesis, now time.Time) []Merge {
 
 // why says why an observation belongs to a cause.
 func (x *Index) why(o *Observation, c choice, now time.Time) []itsm.Evidence {
-	item := x.g.Name(o.Node)
-	if c.node == o.Node {
-		return []itsm.Evidence{{Kind: itsm.EvidenceOwn, Text: item + " itself reports " + o.Type, Weight: 1}}
+	var list []itsm.Evidence
+	if o.limit != "" {
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceTopology, Text: "the search for causes ended at its limit, correlate." + o.limit})
 	}
-	list := []itsm.Evidence{{Kind: itsm.EvidenceTopology, Text: x.way(o, c.node), Weight: 0.6}}
+	if c.node == o.Node {
+		return append([]itsm.Evidence{{Kind: itsm.EvidenceOwn, Text: x.g.Name(o.Node) + " itself reports " + o.Type, Weight: 1}}, list...)
+	}
+	list = append([]itsm.Evidence{{Kind: itsm.EvidenceTopology, Text: x.way(o, c.node), Weight: 0.6}}, list...)
 	if i := slices.IndexFunc(c.belief.classes, func(k classCount) bool { return k.class == x.g.ClassID(o.Node) }); i >= 0 && c.belief.net[i] > 0 {
 		list = append(list, itsm.Evidence{Kind: itsm.EvidenceCoverage, Text: x.covers(c.node, &c.belief, i), Weight: 0.3})
 	}

@@ -26,10 +26,11 @@ type Index struct {
 	changes map[cmdb.Node][]*Change     // by item, by start and id
 	byID    map[string]*Change
 
-	expected map[cmdb.Node][]classCount // cache: what a cause should show on
-	pending  *Hypothesis                // holds the fresh observations while Assign decides
-	gathered map[cmdb.Node]belief       // cache of one Assign
-	mark     []int32                    // scratch of walks: place in the list by node, +1
+	expected map[cmdb.Node][]expectation // cache: what a cause should show on
+	pending  *Hypothesis                 // holds the fresh observations while Assign decides
+	gathered map[cmdb.Node]belief        // cache of one Assign
+	mark     []int32                     // scratch of walks: place in the list by node, +1
+	limited  map[string]int              // walks that a limit has ended
 }
 
 // reach is a possible cause of an observation.
@@ -49,6 +50,12 @@ type classCount struct {
 	kind  cmdb.Kind // how the first of them is hurt
 	items int32
 	mass  int64 // percent
+}
+
+// expectation is what a cause should show on, of one class and kind.
+type expectation struct {
+	classCount
+	late []time.Duration // of items behind buffers, how long after the cause
 }
 
 // body is what a hypothesis holds, as the index sees it.
@@ -143,8 +150,8 @@ func NewIndex(g *cmdb.Graph, cfg Config) *Index {
 	x := &Index{
 		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, nodes: make([][]*entry, g.Len()),
 		causes: map[cmdb.Node][]*Hypothesis{}, groups: map[string][]*Hypothesis{}, context: map[cmdb.Node]int{},
-		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]classCount{},
-		gathered: map[cmdb.Node]belief{},
+		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]expectation{},
+		gathered: map[cmdb.Node]belief{}, limited: map[string]int{},
 	}
 	x.pending = &Hypothesis{Ordinal: ^uint64(0), Cause: None, ConfirmedItem: None}
 	return x
@@ -474,11 +481,11 @@ func (x *Index) walk(o *Observation) []reach {
 	x.mark[o.Node] = 1
 	for i := 0; i < len(list); i++ {
 		from := list[i]
-		if int(from.hops) >= x.cfg.Hops {
-			break
-		}
 		edges := x.g.Up(from.node)
-		for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
+		if len(edges) > x.cfg.FanOut {
+			edges, o.limit = edges[:x.cfg.FanOut], limitFanOut
+		}
+		for _, e := range edges {
 			next, ok := x.step(from, e, s, o.Onset)
 			if !ok {
 				continue
@@ -490,7 +497,8 @@ func (x *Index) walk(o *Observation) []reach {
 				}
 				continue
 			}
-			if len(list) >= x.cfg.Candidates {
+			if limit := x.limit(from, len(list)); limit != "" {
+				o.limit = limit
 				break
 			}
 			list = append(list, next)
@@ -500,7 +508,38 @@ func (x *Index) walk(o *Observation) []reach {
 	for i := range list {
 		x.mark[list[i].node] = 0
 	}
+	if o.limit != "" {
+		x.limited[o.limit]++
+	}
 	return list
+}
+
+// What may end a walk before it has come to its end, by the keys of the configuration.
+const (
+	limitHops       = "hops"
+	limitFanOut     = "fan_out"
+	limitCandidates = "candidates"
+)
+
+// limit names what keeps a walk with so many causes from taking another one behind from.
+func (x *Index) limit(from reach, causes int) string {
+	switch {
+	case int(from.hops) >= x.cfg.Hops:
+		return limitHops
+	case causes >= x.cfg.Candidates:
+		return limitCandidates
+	}
+	return ""
+}
+
+// Limited returns how many walks each limit has ended since the last call.
+func (x *Index) Limited() map[string]int {
+	if len(x.limited) == 0 {
+		return nil
+	}
+	out := x.limited
+	x.limited = map[string]int{}
+	return out
 }
 
 // least is the smallest share of a failure, in percent, that is followed.
@@ -566,6 +605,7 @@ func (x *Index) Rewire(touched []cmdb.Node) {
 	}
 	slices.SortFunc(again, func(a, b *Observation) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
 	for _, o := range again {
+		o.limit = ""
 		causes := x.walk(o)
 		if slices.Equal(causes, o.causes) {
 			continue
@@ -602,18 +642,19 @@ func (x *Index) forgetExpected(touched []cmdb.Node) {
 
 // expect counts by class what a failure of a cause should show on, within the limits of walk. The
 // mass of an item is the share that arrives there of what its neighbours of the cause get.
-func (x *Index) expect(cause cmdb.Node) []classCount {
+func (x *Index) expect(cause cmdb.Node) []expectation {
 	if have, ok := x.expected[cause]; ok {
 		return have
 	}
 	type spot struct {
-		node cmdb.Node
-		last cmdb.Kind
-		mass int64
+		node  cmdb.Node
+		last  cmdb.Kind
+		mass  int64
+		after time.Duration
 	}
 	seen := map[cmdb.Node]bool{cause: true}
-	var counts []classCount
-	level := []spot{{cause, self, 100}}
+	var counts []expectation
+	level := []spot{{cause, self, 100, 0}}
 	for hop := 0; hop < x.cfg.Hops && len(level) > 0 && len(seen) < maxVisits; hop++ {
 		var next []spot
 		for _, at := range level {
@@ -628,8 +669,9 @@ func (x *Index) expect(cause cmdb.Node) []classCount {
 				if at.node != cause {
 					mass = mass * int64(passes(at.last)) / 100
 				}
-				counts = addClass(counts, x.g.ClassID(e.Node), e.Kind, mass)
-				next = append(next, spot{e.Node, e.Kind, mass})
+				to := spot{e.Node, e.Kind, mass, at.after + x.g.Delay(e)}
+				counts = addExpected(counts, classCount{x.g.ClassID(e.Node), e.Kind, 1, mass}, to.after)
+				next = append(next, to)
 			}
 			if len(seen) >= maxVisits {
 				break
@@ -644,24 +686,34 @@ func (x *Index) expect(cause cmdb.Node) []classCount {
 // maxVisits bounds the walk that counts what a cause should show on.
 const maxVisits = 4096
 
-func addClass(counts []classCount, class uint16, kind cmdb.Kind, mass int64) []classCount {
-	for i := range counts {
-		if counts[i].class == class && counts[i].kind == kind {
-			counts[i].items++
-			counts[i].mass += mass
-			return counts
-		}
+func addExpected(counts []expectation, one classCount, after time.Duration) []expectation {
+	i := slices.IndexFunc(counts, func(c expectation) bool { return c.class == one.class && c.kind == one.kind })
+	if i < 0 {
+		i = len(counts)
+		counts = append(counts, expectation{classCount: classCount{class: one.class, kind: one.kind}})
 	}
-	return append(counts, classCount{class: class, kind: kind, items: 1, mass: mass})
+	counts[i].items++
+	counts[i].mass += one.mass
+	if after > 0 {
+		counts[i].late = append(counts[i].late, after)
+	}
+	return counts
 }
 
-// expectedOf returns how many items of a class, hurt over a kind of relation, a cause should show on,
-// and the share of one of them in percent.
-func (x *Index) expectedOf(cause cmdb.Node, c classCount) (items int32, share int64) {
+// expectedOf returns how many items of a class, hurt over a kind of relation, a cause should show on
+// after some time, and the share of one of them in percent.
+func (x *Index) expectedOf(cause cmdb.Node, c classCount, elapsed time.Duration) (items int32, share int64) {
 	for _, have := range x.expect(cause) {
-		if have.class == c.class && have.kind == c.kind {
-			return max(have.items, c.items), have.mass / int64(have.items)
+		if have.class != c.class || have.kind != c.kind {
+			continue
 		}
+		items := have.items
+		for _, after := range have.late {
+			if after > elapsed { // the buffer still lasts
+				items--
+			}
+		}
+		return max(items, c.items), have.mass / int64(have.items)
 	}
 	return c.items, 100
 }
@@ -675,4 +727,4 @@ func operatorEvidence(text string) []itsm.Evidence {
 func (h *Hypothesis) Reset() { h.body = body{} }
 
 // Reset forgets what an index has noted in the observation.
-func (o *Observation) Reset() { o.causes, o.Hypothesis = nil, nil }
+func (o *Observation) Reset() { o.causes, o.Hypothesis, o.limit = nil, nil, "" }

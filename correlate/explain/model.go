@@ -32,6 +32,7 @@ type Observation struct {
 	Pinned bool
 
 	causes []reach // what may have caused it, itself first; set by Attach
+	limit  string  // what ended the search for them
 }
 
 // Hypothesis is the core of an incident: a cause and the observations it explains.
