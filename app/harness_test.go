@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,10 @@ import (
 // runMain makes the test binary behave as the program itself, so that tests can kill it.
 const runMain = "RUN_SIGNALBOX_MAIN"
 
+// cpuProfile names the file that the program writes a CPU profile to when it is stopped, and beside
+// it (.heap) one of its memory.
+const cpuProfile = "CPU_PROFILE"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
 		mainOfProgram()
@@ -33,8 +38,21 @@ func TestMain(m *testing.M) {
 // mainOfProgram is what cmd/signalbox does; it never returns.
 func mainOfProgram() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if path := os.Getenv(cpuProfile); path != "" {
+		f, err := os.Create(path)
+		if err = errors.Join(err, pprof.StartCPUProfile(f)); err != nil {
+			panic(err)
+		}
+	}
 	code := Main(ctx, Process{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Version: "test"})
 	stop()
+	if path := os.Getenv(cpuProfile); path != "" {
+		pprof.StopCPUProfile()
+		f, err := os.Create(path + ".heap")
+		if err = errors.Join(err, pprof.WriteHeapProfile(f)); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(code) //nolint:forbidigo // here it is the main function.
 }
 

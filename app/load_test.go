@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,10 @@ import (
 	"signalbox/itsm"
 )
 
-var loadTest = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase")
+var (
+	loadTest    = flag.Duration("load", 0, "run the end-to-end load figures (make bench); the length of the steady phase")
+	loadProfile = flag.String("load-profile", "", "write a CPU profile of the loaded program to this file")
+)
 
 // loaded is the program as a process of its own under load.
 type loaded struct {
@@ -53,11 +57,38 @@ func (l *loaded) start() time.Duration {
 	begin := time.Now()
 	l.cmd = program(context.WithoutCancel(l.t.Context()), l.t, "serve", "--listen", l.addr, "--data-dir", filepath.Join(l.dir, "data"))
 	l.cmd.Stderr = l.t.Output()
+	if *loadProfile != "" {
+		l.cmd.Env = append(l.cmd.Env, cpuProfile+"="+*loadProfile)
+	}
 	if err := l.cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}
 	eventually(l.t, time.Minute, func() error { return ready(l.t.Context(), l.url) })
 	return time.Since(begin)
+}
+
+// cpu is the processor time that the program has taken so far.
+func (l *loaded) cpu() time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", l.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // user and system, in hundredths of a second
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// stop lets the program end in peace, and writes its profile.
+func (l *loaded) stop() {
+	_ = l.cmd.Process.Signal(syscall.SIGTERM)
+	_ = l.cmd.Wait()
 }
 
 func (l *loaded) kill() {
@@ -198,14 +229,22 @@ func TestLoad_ingest(t *testing.T) {
 	l := startLoaded(t)
 	l.put(20_000)
 	wave := bodies(50_000)
+	cpu := l.cpu()
 	accepted, took := l.post(wave, 0)
 	lag := l.drain(accepted)
-	t.Logf("first wave: %d new alerts in %.2f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
-		accepted, took.Seconds(), float64(accepted)/took.Seconds(), lag.Seconds(), l.peakMemory())
+	t.Logf("first wave: %d new alerts in %.2f s = %.0f/s accepted; applied %.2f s after the last answer; %.1f µs of processor time each; %d MB",
+		accepted, took.Seconds(), float64(accepted)/took.Seconds(), lag.Seconds(), perAlert(l.cpu()-cpu, accepted), l.peakMemory())
+	cpu = l.cpu()
 	again, took := l.post(wave, *loadTest)
 	lag = l.drain(accepted + again)
-	t.Logf("steady: %d alerts in %.1f s = %.0f/s accepted; applied %.2f s after the last answer; %d MB",
-		again, took.Seconds(), float64(again)/took.Seconds(), lag.Seconds(), l.peakMemory())
+	t.Logf("steady: %d alerts in %.1f s = %.0f/s accepted; applied %.2f s after the last answer; %.1f µs of processor time each; %d MB",
+		again, took.Seconds(), float64(again)/took.Seconds(), lag.Seconds(), perAlert(l.cpu()-cpu, again), l.peakMemory())
+	l.stop()
+}
+
+// perAlert is in microseconds.
+func perAlert(d time.Duration, alerts int) float64 {
+	return float64(d.Microseconds()) / float64(alerts)
 }
 
 // TestLoad_ready prints how long a killed program with 100,000 active alerts needs to be ready.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
@@ -26,6 +27,9 @@ const (
 	posSequence  = 53
 	posCount     = 57
 	batchHeader  = 61
+
+	// recordHead is more than what a record takes beside its key and value.
+	recordHead = 32
 
 	// A request has the length of a record set before it, in so many bytes.
 	frameHead = 4
@@ -47,6 +51,9 @@ type batch struct {
 func (b *batch) reset() {
 	b.buf, b.count = b.buf[:0], 0
 }
+
+// grow makes room for n more bytes, so that a large batch is not copied again and again.
+func (b *batch) grow(n int) { b.buf = slices.Grow(b.buf, n) }
 
 // add appends a record. A nil key is no key; a nil value is a tombstone.
 func (b *batch) add(key, value []byte) {

@@ -18,7 +18,7 @@ import (
 const (
 	fetchVersion  = 11 // the newest that kafka-go writes; Kafka 2.3 to 4 speak it
 	fetchMaxWait  = 500 * time.Millisecond
-	fetchMaxBytes = 8 << 20
+	fetchMaxBytes = 2 << 20 // the buffers of every reader stay this large
 	maxFrame      = 1 << 30
 	clientID      = "signalbox"
 )

@@ -23,8 +23,9 @@ type lane struct {
 	closed bool
 	wake   chan struct{} // of size 1: something was put or the lane was closed
 
-	batch batch
-	value []byte
+	batch   batch
+	value   []byte
+	senders int // parts in the last record
 }
 
 func newLane(s *Stream, shard int) *lane {
@@ -96,8 +97,9 @@ func (l *lane) close() bool {
 	return l.closed
 }
 
-// gather waits until a record is worth closing: it is full, its first part has waited for the
-// linger, or nothing has come for a fifth of that (whoever sends in turns waits for us now).
+// gather waits until a record is worth closing: it is full, it holds as many parts as the last one
+// (whoever sends in turns is back), its first part has waited for the linger, or nothing has come
+// for a fifth of that.
 func (l *lane) gather(ctx context.Context, gap *time.Timer) {
 	if l.waiting() == 0 {
 		select {
@@ -108,7 +110,7 @@ func (l *lane) gather(ctx context.Context, gap *time.Timer) {
 	}
 	linger := l.s.cfg.Linger
 	deadline := time.Now().Add(linger)
-	for linger > 0 && !l.full() {
+	for linger > 0 && l.waiting() < l.senders && !l.full() {
 		gap.Reset(min(linger/5, time.Until(deadline)))
 		select {
 		case <-l.wake:
@@ -177,6 +179,7 @@ func (l *lane) write(ctx context.Context, ps []*part) {
 	}
 	l.batch.reset()
 	l.batch.add(shardKey(l.shard), l.value)
+	l.senders = len(ps)
 	err := l.s.produce(ctx, topicEvents, l.shard, l.batch.seal(anonymous(), now))
 	if err != nil {
 		err = fmt.Errorf("write to shard %d: %w", l.shard, err)

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxBatch is where a batch of outputs is closed; only a single larger record goes beyond it.
-const maxBatch = 8 << 20
+// maxBatch is where a batch of outputs is closed; only a single larger record goes beyond it. The
+// memory of batches is kept, here and in the broker.
+const maxBatch = 2 << 20
 
 // outputs turns updates into batches, one list for each topic.
 type outputs struct {

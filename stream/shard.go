@@ -347,6 +347,11 @@ func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 
 func (sh *Shard) checkpoint(ctx context.Context, entities []itsm.Entity, at itsm.Position) error {
 	var b batch
+	size := 1 << 10
+	for i := range entities {
+		size += len(entities[i].Key) + len(entities[i].Value) + recordHead
+	}
+	b.grow(size)
 	for i := range entities {
 		b.add([]byte(entities[i].Key), entities[i].Value)
 	}
