@@ -28,7 +28,7 @@ const (
 	posCount     = 57
 	batchHeader  = 61
 
-	// recordHead is more than what a record takes beside its key and value.
+	// A record takes less than this beside its key and value.
 	recordHead = 32
 
 	// A request has the length of a record set before it, in so many bytes.
