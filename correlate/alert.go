@@ -27,10 +27,12 @@ type alert struct {
 	// The last firing period. A zero end of an open one is not known.
 	start, end time.Time
 	latest     time.Time // the latest beginning that a source has given for it
+	floor      time.Time // the end of the period before it
 	open       bool
 	expired    bool
-	counted    bool // false: only its end was ever reported
-	once       bool // a one-shot event
+	counted    bool        // false: only its end was ever reported
+	once       bool        // a one-shot event
+	shots      []time.Time // the latest one-shot events, by time
 	expires    time.Time
 	expiryAt   time.Time // when a timer looks at expires; zero: none
 
@@ -71,7 +73,24 @@ type member struct {
 	evidence                                 []itsm.Evidence
 	acknowledged                             *itsm.Acknowledgement
 	recent                                   []time.Time // starts, for flapping
+	last                                     *last       // set once another incident holds the alert
 	touched                                  bool
+}
+
+// last is what was known of an alert when another incident came to hold it: the record of an earlier incident
+// does not change with what the alert says later.
+type last struct {
+	annotations                     itsm.Labels
+	severity                        itsm.Severity
+	group, source, url, item, tried string
+	seen                            time.Time
+}
+
+// said is what is known of the alert now.
+func (a *alert) said() *last {
+	return &last{
+		annotations: a.annotations, severity: a.severity, group: a.group, source: a.source, url: a.url, item: a.item, tried: a.tried, seen: a.lastSeen,
+	}
 }
 
 // current returns the member of the last period, nil when there is none.
@@ -121,15 +140,17 @@ func (m *member) set(status itsm.Status, at time.Time) {
 
 // state is the member in its public form.
 func (m *member) state() itsm.AlertState {
-	a := m.alert
-	s := itsm.AlertState{
-		Fingerprint: a.fingerprint, Labels: a.labels, Annotations: a.annotations, Status: m.status, Severity: a.severity,
-		StartsAt: m.startsAt, LastStartsAt: m.lastStartsAt, LastSeenAt: a.lastSeen, JoinedAt: m.joinedAt, Count: m.count,
-		Source: a.source, GeneratorURL: a.url, Acknowledged: m.acknowledged, Evidence: m.evidence, Group: a.group, Tried: a.tried,
+	a, l := m.alert, m.last
+	if l == nil {
+		l = a.said()
 	}
-	if a.item != "" {
-		item := a.item
-		s.Item = &item
+	s := itsm.AlertState{
+		Fingerprint: a.fingerprint, Labels: a.labels, Annotations: l.annotations, Status: m.status, Severity: l.severity,
+		StartsAt: m.startsAt, LastStartsAt: m.lastStartsAt, LastSeenAt: l.seen, JoinedAt: m.joinedAt, Count: m.count,
+		Source: l.source, GeneratorURL: l.url, Acknowledged: m.acknowledged, Evidence: m.evidence, Group: l.group, Tried: l.tried,
+	}
+	if l.item != "" {
+		s.Item = &l.item
 	}
 	if !m.endsAt.IsZero() {
 		end := m.endsAt
@@ -145,7 +166,6 @@ func (e *Engine) observe(in *itsm.Alert) {
 	if a == nil {
 		a = e.newAlert(in)
 	}
-	a.lastSeen = e.clock
 	e.dirty.buckets[a.fingerprint%bucketCount] = true
 	if a.waiting != nil {
 		e.assign()
@@ -155,6 +175,7 @@ func (e *Engine) observe(in *itsm.Alert) {
 	} else {
 		e.firing(a, in)
 	}
+	a.lastSeen = e.clock
 }
 
 func (e *Engine) newAlert(in *itsm.Alert) *alert {
@@ -190,25 +211,45 @@ func (e *Engine) claimOf(in *itsm.Alert) claim {
 	return c
 }
 
+// maxShots bounds how many one-shot events of an alert are told apart; older ones count as known.
+const maxShots = 64
+
+// known tells whether a one-shot event has come before, and notes it.
+func (a *alert) known(at time.Time) bool {
+	i, found := slices.BinarySearchFunc(a.shots, at, time.Time.Compare)
+	if found || i == 0 && len(a.shots) == maxShots {
+		return true
+	}
+	a.shots = slices.Insert(a.shots, i, at)
+	if len(a.shots) > maxShots {
+		a.shots = a.shots[1:]
+	}
+	return false
+}
+
 // firing decides whether a record goes on with the last period or begins another one.
 func (e *Engine) firing(a *alert, in *itsm.Alert) {
 	c := e.claimOf(in)
 	switch {
-	case a.start.IsZero(), !a.open && !c.start.Before(a.end) && (!a.once || !c.start.Equal(a.start)):
+	case c.once && !a.open && a.known(c.start):
+	case a.start.IsZero(), !a.open && !c.start.Before(a.end) && !c.start.Equal(a.start):
 		e.begin(a, in, c)
 	case !a.counted: // its end was heard before its beginning
 		end := a.end
 		e.begin(a, in, c)
-		e.end(a, end, itsm.StatusResolved)
+		if !c.expires.After(end) || !c.expires.After(e.clock) {
+			e.end(a, end, itsm.StatusResolved)
+		}
 	case a.open && c.expires.IsZero() && c.explicit && c.start.After(a.latest):
 		e.end(a, c.start, itsm.StatusResolved)
 		e.begin(a, in, c)
 	case a.open:
 		e.extend(a, in, c)
+	case c.once && a.once: // an earlier event that comes late
+		e.begin(a, in, c)
 	case c.once:
-		if a.once && !c.start.Equal(a.start) { // an earlier event that comes late
-			e.begin(a, in, c)
-		}
+	case !c.explicit && c.start.Equal(a.start): // began and ended in this record
+		e.resume(a, in, c)
 	case a.expired && (c.expires.IsZero() || c.expires.After(e.clock)), c.expires.After(a.end) && c.expires.After(e.clock):
 		e.resume(a, in, c)
 	case c.expires.IsZero() && c.start.After(a.latest):
@@ -219,12 +260,15 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 
 // begin opens a period.
 func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
+	m := e.memberFor(a)
+	if a.counted {
+		a.floor = a.end
+	}
 	a.start, a.end, a.open, a.expired, a.counted, a.once, a.expires = c.start, time.Time{}, true, false, true, c.once, c.expires
 	a.latest = c.start
 	a.annotations, a.source, a.url, a.group = in.Annotations, in.Source, in.GeneratorURL, in.Group()
 	e.save(a)
 	e.watchExpiry(a)
-	m := e.memberFor(a)
 	m.set(itsm.StatusFiring, e.clock)
 	m.lastStartsAt, m.endsAt = c.start, time.Time{}
 	m.count++
@@ -296,6 +340,7 @@ func (e *Engine) memberFor(a *alert) *member {
 		case m.inc.row.State.Open(), m.inc.row.State == itsm.StateResolved && e.clock.Sub(*m.inc.row.ResolvedAt) <= e.cfg.Incident.ReopenWithin:
 			return m
 		}
+		m.last = a.said()
 	}
 	m := &member{alert: a, joinedAt: e.clock}
 	if a.quiet {
@@ -311,7 +356,7 @@ func (e *Engine) extend(a *alert, in *itsm.Alert, c claim) {
 		a.latest = c.start
 		e.save(a)
 	}
-	if c.start.Before(a.start) {
+	if c.start.Before(a.start) && !c.start.Before(a.floor) {
 		if m.count == 1 {
 			m.startsAt = c.start
 		}
@@ -348,6 +393,7 @@ func (e *Engine) resume(a *alert, in *itsm.Alert, c claim) {
 		return
 	}
 	a.open, a.expired, a.end, a.expires = true, false, time.Time{}, c.expires
+	e.extend(a, in, c)
 	m.set(itsm.StatusFiring, e.clock)
 	m.endsAt = time.Time{}
 	if n := len(a.past); n > 0 {

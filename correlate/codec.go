@@ -42,6 +42,13 @@ func (w *writer) time(t time.Time) {
 	w.b = binary.AppendVarint(w.b, t.UnixNano())
 }
 
+func (w *writer) times(list []time.Time) {
+	w.uint(uint64(len(list)))
+	for _, t := range list {
+		w.time(t)
+	}
+}
+
 func (w *writer) labels(ls itsm.Labels) {
 	w.uint(uint64(len(ls)))
 	for i := range ls {
@@ -108,6 +115,13 @@ func (r *reader) time() time.Time {
 	return time.Unix(0, v).UTC()
 }
 
+func (r *reader) times() (list []time.Time) {
+	for range r.count() {
+		list = append(list, r.time())
+	}
+	return list
+}
+
 func (r *reader) labels() itsm.Labels {
 	n := r.count()
 	if n == 0 {
@@ -120,7 +134,7 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-const alertFormat = 1
+const alertFormat = 2
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -142,7 +156,33 @@ func (a *alert) encode() []byte {
 		m.encode(&w)
 	}
 	w.time(a.latest)
+	w.time(a.floor)
+	w.times(a.shots)
+	for _, m := range a.members {
+		m.last.encode(&w)
+	}
 	return w.b
+}
+
+func (l *last) encode(w *writer) {
+	w.bool(l != nil)
+	if l == nil {
+		return
+	}
+	w.labels(l.annotations)
+	for _, s := range []string{string(l.severity), l.group, l.source, l.url, l.item, l.tried} {
+		w.text(s)
+	}
+	w.time(l.seen)
+}
+
+func decodeLast(r *reader) *last {
+	if !r.bool() {
+		return nil
+	}
+	l := &last{annotations: r.labels(), severity: itsm.Severity(r.text())}
+	l.group, l.source, l.url, l.item, l.tried, l.seen = r.text(), r.text(), r.text(), r.text(), r.text(), r.time()
+	return l
 }
 
 func (m *member) encode(w *writer) {
@@ -172,10 +212,7 @@ func (m *member) encode(w *writer) {
 		w.text(m.acknowledged.By)
 		w.time(m.acknowledged.At)
 	}
-	w.uint(uint64(len(m.recent)))
-	for _, t := range m.recent {
-		w.time(t)
-	}
+	w.times(m.recent)
 	w.bool(m.obs != nil)
 	if o := m.obs; o != nil {
 		w.uint(o.Ordinal)
@@ -201,9 +238,9 @@ func (e *Engine) restoreAlert(value []byte) error {
 	for range r.count() {
 		a.members = append(a.members, decodeMember(&r, a))
 	}
-	a.latest = a.start
-	if len(r.b) > 0 {
-		a.latest = r.time()
+	a.latest, a.floor, a.shots = r.time(), r.time(), r.times()
+	for _, m := range a.members {
+		m.last = decodeLast(&r)
 	}
 	if r.err != nil {
 		return r.err
@@ -226,9 +263,7 @@ func decodeMember(r *reader, a *alert) *member {
 	if r.bool() {
 		m.acknowledged = &itsm.Acknowledgement{By: r.text(), At: r.time()}
 	}
-	for range r.count() {
-		m.recent = append(m.recent, r.time())
-	}
+	m.recent = r.times()
 	if r.bool() {
 		m.obs = &explain.Observation{Ordinal: r.uint(), Node: cmdb.None, Type: r.text(), Group: r.text(), Onset: r.time(), Seen: r.time(), Pinned: r.bool()}
 	}

@@ -110,7 +110,10 @@ func (e *Engine) Apply(at time.Time, in itsm.Input) []itsm.Update {
 		e.adopt(in.Adopt)
 	}
 	for i := range in.Changes {
-		e.change(&in.Changes[i])
+		id := in.Changes[i].ID
+		if !slices.ContainsFunc(in.Changes[i+1:], func(c itsm.Change) bool { return c.ID == id }) {
+			e.change(&in.Changes[i])
+		}
 	}
 	for i := range in.Alerts {
 		e.observe(&in.Alerts[i])
@@ -263,19 +266,54 @@ func (e *Engine) adoptEstate(v *itsm.Version) error {
 	if err != nil {
 		return err
 	}
+	beliefs := map[uint64]belief{}
+	for ordinal, inc := range e.incidents {
+		beliefs[ordinal] = e.beliefOf(inc)
+	}
 	items, relations := e.discovered()
 	e.graph, e.estate = graph, v.ID
 	e.graph.Discover(items, relations)
 	e.graph.Refresh(e.clock)
+	for ordinal, inc := range e.incidents {
+		beliefs[ordinal].apply(inc, e.graph)
+	}
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
-		before := a.item
-		if e.bind(a); a.item != before {
+		item, tried := a.item, a.tried
+		if e.bind(a); a.item != item || a.tried != tried {
 			e.rebound(a)
 		}
 	}
 	e.reindex()
+	for _, inc := range e.inOrder() {
+		if inc.row.State.Open() {
+			e.touch(inc)
+		}
+	}
 	return nil
+}
+
+// belief is what an incident holds of items, by their ids: another graph has other nodes.
+type belief struct {
+	cause     string
+	judgement *judgement
+}
+
+func (e *Engine) beliefOf(inc *incident) belief {
+	b := belief{judgement: judgementOf(inc, e.graph)}
+	if inc.hyp.Cause != cmdb.None {
+		b.cause = e.graph.Item(inc.hyp.Cause).ID
+	}
+	return b
+}
+
+func (b belief) apply(inc *incident, g *cmdb.Graph) {
+	inc.hyp.Cause = cmdb.None
+	if n, ok := g.Node(b.cause); ok && b.cause != "" {
+		inc.hyp.Cause = n
+	}
+	b.judgement.apply(inc.hyp, g)
+	inc.services, inc.servicesOf = nil, cmdb.None
 }
 
 func decodeEstate(data []byte) (*cmdb.Graph, error) {
@@ -308,7 +346,8 @@ func (e *Engine) rebound(a *alert) {
 		e.touchLoose(a)
 		return
 	}
-	if m := a.current(); m != nil && m.inc != nil && m.inc.row.State.Open() {
+	e.save(a)
+	if m := a.current(); m != nil && m.inc != nil {
 		e.touchMember(m)
 		e.touch(m.inc)
 	}
@@ -433,7 +472,7 @@ func (e *Engine) Incidents() []itsm.Incident {
 func (e *Engine) Alerts() []itsm.AlertState {
 	var out []itsm.AlertState
 	for _, fp := range sortedKeys(e.alerts) {
-		if a := e.alerts[fp]; a.quiet {
+		if a := e.alerts[fp]; a.quiet && len(a.members) > 0 {
 			out = append(out, a.loose())
 		}
 	}

@@ -302,11 +302,8 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	for _, inc := range e.inOrder() {
 		s := inc.restored
 		inc.restored = nil
-		if n, ok := e.graph.Node(s.Cause); ok && s.Cause != "" {
-			inc.hyp.Cause = n
-		}
-		s.Judgement.apply(inc.hyp, e.graph)
 		quiet, services := inc.quietAt, inc.services
+		belief{s.Cause, s.Judgement}.apply(inc, e.graph)
 		inc.recount(e.graph)
 		inc.quietAt, inc.services, inc.servicesOf = quiet, services, inc.hyp.Cause
 		for source := range inc.silent {

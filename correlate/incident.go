@@ -209,7 +209,7 @@ func (e *Engine) unite(have, m *member) {
 		have.startsAt = m.startsAt
 	}
 	if m.lastStartsAt.After(have.lastStartsAt) {
-		have.lastStartsAt, have.endsAt, have.status = m.lastStartsAt, m.endsAt, m.status
+		have.lastStartsAt, have.endsAt, have.status, have.last = m.lastStartsAt, m.endsAt, m.status, m.last
 	}
 	if m.home != "" {
 		e.now.gone = append(e.now.gone, itsm.AlertChange{Incident: m.home, Fingerprint: m.alert.fingerprint})

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"signalbox/itsm"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestScenarios runs the specification: every script of testdata three times. A restored engine must say at
@@ -42,17 +40,17 @@ func TestScenarios(t *testing.T) {
 				for i := range min(len(live.said), len(restored.said)) {
 					if live.said[i] != restored.said[i] {
 						t.Fatalf("%s:%d: after a restore the engine says something else (-live +restored):\n%s",
-							file, s.steps[i].line, cmp.Diff(live.said[i], restored.said[i]))
+							file, s.steps[i].line, diff(live.said[i], restored.said[i]))
 					}
 				}
 			})
 			t.Run("twice", func(t *testing.T) {
 				twice := play(t, file, s, nil, 2)
-				if diff := cmp.Diff(asJSON(t, live.e.Incidents()), asJSON(t, twice.e.Incidents())); diff != "" {
-					t.Errorf("%s: records that come twice change the incidents (-once +twice):\n%s", file, diff)
+				if want, got := asJSON(t, live.e.Incidents()), asJSON(t, twice.e.Incidents()); got != want {
+					t.Errorf("%s: records that come twice change the incidents (-once +twice):\n%s", file, diff(want, got))
 				}
-				if diff := cmp.Diff(asJSON(t, live.e.Alerts()), asJSON(t, twice.e.Alerts())); diff != "" {
-					t.Errorf("%s: records that come twice change the other alerts (-once +twice):\n%s", file, diff)
+				if want, got := asJSON(t, live.e.Alerts()), asJSON(t, twice.e.Alerts()); got != want {
+					t.Errorf("%s: records that come twice change the other alerts (-once +twice):\n%s", file, diff(want, got))
 				}
 			})
 		})
@@ -230,8 +228,8 @@ func (w *world) compareWithTopics() {
 	}
 	same := func(what string, got, want any) {
 		w.t.Helper()
-		if diff := cmp.Diff(asJSON(w.t, want), asJSON(w.t, got)); diff != "" {
-			w.t.Fatalf("%s: %s on the topic is not what the engine holds (-engine +topic):\n%s", w.where, what, diff)
+		if want, got := asJSON(w.t, want), asJSON(w.t, got); got != want {
+			w.t.Fatalf("%s: %s on the topic is not what the engine holds (-engine +topic):\n%s", w.where, what, diff(want, got))
 		}
 	}
 	for i := range incidents {
