@@ -78,3 +78,16 @@ type Published struct {
 	Key    string
 	Value  []byte
 }
+
+// TopicEvents is the log of inputs. Its records are not Published: they are Records.
+const TopicEvents Topic = "events"
+
+// Block is a run of one partition: what it holds from one offset to the next block's, holes left
+// by compaction not counted.
+type Block struct {
+	From, Next int64
+	Published  []Published // of a public topic, without tombstones and reserved keys
+	Records    []Record    // of events; adopted versions without their bytes
+	Behind     int64       // offsets between Next and the end of the log as it was then
+	Lost       int64       // offsets before From that retention has removed unread
+}

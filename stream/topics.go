@@ -19,7 +19,7 @@ import (
 
 // Topics that only this package uses; the public ones are itsm's.
 const (
-	topicEvents     itsm.Topic = "events"
+	topicEvents                = itsm.TopicEvents
 	topicState      itsm.Topic = "state"
 	topicDeadletter itsm.Topic = "deadletter"
 )

@@ -1,0 +1,51 @@
+package itsm
+
+import "time"
+
+// HistoryQuery asks for a window of the past, newest first.
+type HistoryQuery struct {
+	// From and To bound the time, [From, To). Both are required.
+	From, To time.Time
+	Matchers []HistoryMatcher
+	Words    []string // each must stand in the text, in lower case
+	Limit    int      // of a page, at least 1
+	After    string   // the cursor of the page before; empty: the first
+}
+
+// HistoryMatcher is one condition on a field or a label, as Alertmanager writes them.
+type HistoryMatcher struct {
+	Label bool // Name is a label
+	Name  string
+	// Op is =, !=, =~ or !~, on numbers also <, <=, > and >=. Regular expressions are anchored.
+	Op    string
+	Value string
+}
+
+// AlertEvent is a moment at which an alert changed.
+type AlertEvent struct {
+	At           time.Time   `json:"at"`
+	Fingerprint  Fingerprint `json:"fingerprint"`
+	Incident     string      `json:"incident"` // id, empty when none held it
+	Status       Status      `json:"status"`
+	Severity     Severity    `json:"severity"`
+	Item         string      `json:"item"` // empty when not bound
+	Labels       Labels      `json:"labels"`
+	Annotations  Labels      `json:"annotations"`
+	StartsAt     time.Time   `json:"startsAt"`
+	EndsAt       *time.Time  `json:"endsAt"`
+	Count        int         `json:"count"`
+	Source       string      `json:"source"`
+	GeneratorURL string      `json:"generatorURL"`
+}
+
+// VolumeBucket counts, for one step of time, the alerts that began to fire, by severity.
+type VolumeBucket struct {
+	At     time.Time        `json:"at"`
+	Counts map[Severity]int `json:"counts"`
+}
+
+// ChangeEvent is a change as it was reported.
+type ChangeEvent struct {
+	At     time.Time `json:"at"`
+	Change Change    `json:"change"`
+}
