@@ -24,7 +24,8 @@ func doors() map[string][]string {
 		"correlate": {"itsm", "cmdb"},
 		"ui":        {"itsm", "cmdb"},
 		"stream":    {"itsm"},
-		"app":       {"itsm", "cmdb", "ingest", "correlate", "ui", "stream"},
+		"store":     {"itsm"},
+		"app":       {"itsm", "cmdb", "ingest", "correlate", "ui", "stream", "store"},
 		"cmd":       {"app"},
 	}
 }
@@ -35,6 +36,8 @@ func keepers() map[string]string {
 		"github.com/segmentio/kafka-go":       "stream",
 		"github.com/twmb/franz-go":            "stream",
 		"github.com/ClickHouse/clickhouse-go": "store",
+		"github.com/ClickHouse/ch-go":         "store",
+		"github.com/ebitengine/purego":        "store",
 		"github.com/gorilla/websocket":        "ui",
 		"github.com/prometheus/alertmanager":  "ingest",
 		"google.golang.org/protobuf":          "stream",
@@ -100,7 +103,7 @@ func checkFile(t *testing.T, file string) {
 
 // TestParentsDoNotImportChildren keeps an adapter's parent free of the adapter.
 func TestParentsDoNotImportChildren(t *testing.T) {
-	for _, parent := range []string{"ingest", "cmdb"} {
+	for _, parent := range []string{"ingest", "cmdb", "store"} {
 		files, err := filepath.Glob(parent + "/*.go")
 		if err != nil {
 			t.Fatal(err)

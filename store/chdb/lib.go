@@ -1,0 +1,129 @@
+package chdb
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// lib holds the functions of libchdb that we call (chdb.h of chdb-io/chdb-core). A handle is an
+// address that only the library reads.
+type lib struct {
+	version           func() unsafe.Pointer
+	setSignalHandlers func(enabled bool)
+	connect           func(argc int32, argv unsafe.Pointer) unsafe.Pointer
+	closeConn         func(conn unsafe.Pointer)
+
+	query  queryFunc
+	stream queryFunc
+	fetch  func(conn, result unsafe.Pointer) unsafe.Pointer
+	cancel func(conn, result unsafe.Pointer)
+
+	insert        func(conn, query unsafe.Pointer, n uintptr, format unsafe.Pointer, fn uintptr) unsafe.Pointer
+	insertAppend  func(stream, data unsafe.Pointer, n uintptr) int32
+	insertDone    func(stream unsafe.Pointer) unsafe.Pointer
+	insertCancel  func(stream unsafe.Pointer)
+	insertError   func(stream unsafe.Pointer) unsafe.Pointer
+	insertDestroy func(stream unsafe.Pointer)
+
+	resultBuffer  func(result unsafe.Pointer) unsafe.Pointer
+	resultLength  func(result unsafe.Pointer) uintptr
+	resultError   func(result unsafe.Pointer) unsafe.Pointer
+	resultWritten func(result unsafe.Pointer) uint64
+	resultDestroy func(result unsafe.Pointer)
+}
+
+// queryFunc is chdb_query_with_params_n, or chdb_stream_query_with_params_n: texts with their lengths.
+type queryFunc func(conn, query unsafe.Pointer, queryLen uintptr, format unsafe.Pointer, formatLen uintptr,
+	names, nameLens, values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
+
+// ErrNoLibrary says that libchdb could not be loaded.
+var ErrNoLibrary = errors.New("the embedded ClickHouse engine is missing")
+
+// load opens the library. It stays loaded for the life of the process.
+func load(path string) (l *lib, err error) {
+	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoLibrary, err)
+	}
+	l = &lib{}
+	for name, fn := range map[string]any{
+		"chdb_version":                     &l.version,
+		"chdb_set_signal_handlers_enabled": &l.setSignalHandlers,
+		"chdb_connect":                     &l.connect,
+		"chdb_close_conn":                  &l.closeConn,
+		"chdb_query_with_params_n":         &l.query,
+		"chdb_stream_query_with_params_n":  &l.stream,
+		"chdb_stream_fetch_result":         &l.fetch,
+		"chdb_stream_cancel_query":         &l.cancel,
+		"chdb_stream_insert_n":             &l.insert,
+		"chdb_stream_append":               &l.insertAppend,
+		"chdb_stream_done":                 &l.insertDone,
+		"chdb_stream_cancel_insert":        &l.insertCancel,
+		"chdb_stream_insert_error":         &l.insertError,
+		"chdb_destroy_insert_stream":       &l.insertDestroy,
+		"chdb_result_buffer":               &l.resultBuffer,
+		"chdb_result_length":               &l.resultLength,
+		"chdb_result_error":                &l.resultError,
+		"chdb_result_rows_written":         &l.resultWritten,
+		"chdb_destroy_query_result":        &l.resultDestroy,
+	} {
+		symbol, err := purego.Dlsym(handle, name)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s has no %s; another version is needed", ErrNoLibrary, path, name)
+		}
+		purego.RegisterFunc(fn, symbol)
+	}
+	return l, nil
+}
+
+// bytesOf is the address of a text for the length of a call; an empty one needs an address, too.
+func bytesOf(s string) unsafe.Pointer {
+	if s == "" {
+		s = "\x00"
+	}
+	return unsafe.Pointer(unsafe.StringData(s)) //nolint:gosec // read by the library during the call only
+}
+
+// text copies a NUL-terminated text of the library, "" for none.
+func text(p unsafe.Pointer) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(p, n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice((*byte)(p), n))
+}
+
+// texts is an array of texts as the library takes them.
+type texts struct {
+	keep      []string
+	addresses []unsafe.Pointer
+	lengths   []uintptr
+}
+
+func (t *texts) add(s string) {
+	t.keep = append(t.keep, s)
+	t.addresses = append(t.addresses, bytesOf(s))
+	t.lengths = append(t.lengths, uintptr(len(s)))
+}
+
+func first[T any](list []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(list)) } //nolint:gosec // as in bytesOf
+
+// open starts the engine on a folder, or connects to it once more.
+func (l *lib) open(dir string) (unsafe.Pointer, error) {
+	var args texts
+	args.add("clickhouse\x00")
+	args.add("--path=" + dir + "\x00")
+	p := l.connect(int32(len(args.addresses)), first(args.addresses)) //nolint:gosec // two
+	runtime.KeepAlive(args)
+	if p == nil {
+		return nil, fmt.Errorf("open the embedded engine in %s: it refused; the folder is used by another process, or not writable", dir)
+	}
+	return p, nil
+}

@@ -1,0 +1,161 @@
+package store
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"signalbox/itsm"
+)
+
+// table is rows on their way to a table.
+type table struct {
+	name, columns string
+	rows          [][]any
+}
+
+const (
+	alertColumns = "at, fingerprint, incident, status, severity, item, labels, annotations, starts_at, ends_at, count, source, generator_url, " +
+		"log_partition, log_offset"
+	incidentColumns = "opened_at, id, revision, updated_at, number, state, severity, priority, title, cause, site, team, services, items, alerts, " +
+		"merged_into, row, log_partition, log_offset"
+	entryColumns  = "incident, seq, at, author, kind, text, entry, log_partition, log_offset"
+	changeColumns = "at, id, kind, status, title, items, labels, starts_at, ends_at, author, url, log_partition, log_offset, log_index"
+)
+
+// rows is one block in memory.
+type rows struct {
+	alerts, incidents, entries, changes [][]any
+	count, bytes                        int
+}
+
+func (r *rows) tables() []table {
+	var out []table
+	for _, t := range []table{
+		{"alert_events", alertColumns, r.alerts},
+		{"incident_revisions", incidentColumns, r.incidents},
+		{"timeline", entryColumns, r.entries},
+		{"changes", changeColumns, r.changes},
+	} {
+		if len(t.rows) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (r *rows) add(f *follower, b itsm.Block) {
+	for _, p := range b.Published {
+		r.publish(f, p)
+	}
+	for _, rec := range b.Records {
+		r.record(f, rec)
+	}
+}
+
+// publish takes a record of a public topic. What cannot be decoded is counted and left out.
+func (r *rows) publish(f *follower, p itsm.Published) {
+	ok := false
+	switch p.Topic {
+	case itsm.TopicAlerts:
+		ok = r.alert(f, p)
+	case itsm.TopicIncidents:
+		ok = r.incident(f, p)
+	case itsm.TopicTimeline:
+		ok = r.entry(f, p)
+	}
+	if !ok {
+		f.s.met.refused.WithLabelValues(string(p.Topic)).Inc()
+		return
+	}
+	r.count++
+	r.bytes += len(p.Value)
+}
+
+func (r *rows) alert(f *follower, p itsm.Published) bool {
+	incident, _, found := strings.Cut(p.Key, "/")
+	var a itsm.AlertState
+	if !found || json.Unmarshal(p.Value, &a) != nil {
+		return false
+	}
+	if incident == itsm.NoIncident {
+		incident = ""
+	}
+	at := a.LastSeenAt
+	if a.EndsAt != nil && a.Status != itsm.StatusFiring && a.EndsAt.After(at) {
+		at = *a.EndsAt
+	}
+	r.alerts = append(r.alerts, []any{
+		at, uint64(a.Fingerprint), incident, string(a.Status), string(a.Severity), or(a.Item), a.Labels.Map(), a.Annotations.Map(),
+		a.LastStartsAt, orNone(a.EndsAt), uint32(max(0, a.Count)), a.Source, a.GeneratorURL, uint16(f.partition), uint64(p.Offset), //nolint:gosec // small
+	})
+	return true
+}
+
+func (r *rows) incident(f *follower, p itsm.Published) bool {
+	var inc itsm.Incident
+	if json.Unmarshal(p.Value, &inc) != nil || inc.ID == "" {
+		return false
+	}
+	cause := ""
+	if len(inc.Causes) > 0 {
+		cause = inc.Causes[0].Item
+	}
+	r.incidents = append(r.incidents, []any{
+		inc.OpenedAt, inc.ID, uint32(max(0, inc.Revision)), inc.UpdatedAt, inc.Number, string(inc.State), string(inc.Severity), //nolint:gosec // small
+		uint8(max(0, min(9, inc.Priority))), inc.Title, cause, inc.Site, or(inc.Team), inc.Services, inc.Items, //nolint:gosec // small
+		uint32(max(0, inc.AlertCounts.Total)), or(inc.MergedInto), string(p.Value), uint16(f.partition), uint64(p.Offset), //nolint:gosec // small
+	})
+	return true
+}
+
+func (r *rows) entry(f *follower, p itsm.Published) bool {
+	incident, _, found := strings.Cut(p.Key, "/")
+	var e itsm.Entry
+	if !found || json.Unmarshal(p.Value, &e) != nil {
+		return false
+	}
+	r.entries = append(r.entries, []any{
+		incident, uint32(max(0, e.Seq)), e.At, e.By, string(e.Kind), e.Text, string(p.Value), uint16(f.partition), uint64(p.Offset), //nolint:gosec // small
+	})
+	return true
+}
+
+// record takes the changes of an input; its alerts come back on the public topic.
+func (r *rows) record(f *follower, rec itsm.Record) {
+	for i, c := range rec.Input.Changes {
+		starts := c.StartsAt
+		if starts.IsZero() {
+			starts = rec.Time
+		}
+		status := c.Status
+		if status == "" {
+			status = "succeeded"
+		}
+		items := c.Items
+		if items == nil {
+			items = []string{}
+		}
+		r.changes = append(r.changes, []any{
+			rec.Time, c.ID, c.Kind, status, c.Title, items, c.Labels.Map(), starts, orNone(c.EndsAt), c.By, c.URL,
+			uint16(f.partition), uint64(rec.Offset), uint32(i), //nolint:gosec // small
+		})
+		r.count++
+		r.bytes += len(c.Title) + 200
+	}
+}
+
+func or(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// orNone is a time, or 1970 for none.
+func orNone(t *time.Time) time.Time {
+	if t == nil {
+		return time.Unix(0, 0)
+	}
+	return *t
+}

@@ -1,0 +1,288 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	clickhouse "github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
+
+	"signalbox/itsm"
+)
+
+// A block is written when it is so large or so old.
+const (
+	maxRows  = 50_000
+	maxBytes = 32 << 20
+	maxAge   = time.Second
+)
+
+// topics are those that history follows.
+func topics() []itsm.Topic {
+	return []itsm.Topic{itsm.TopicEvents, itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline}
+}
+
+// Run creates the tables and follows the log until ctx is done; then it returns nil. While
+// ClickHouse does not answer it tries again and reads no further.
+func (s *Store) Run(ctx context.Context, log Log) error {
+	err := s.patiently(ctx, s.migrate)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, topic := range topics() {
+		for partition := range log.Partitions(topic) {
+			g.Go(func() error {
+				f := &follower{s: s, topic: topic, partition: partition}
+				if err := f.follow(ctx, log); err != nil {
+					return fmt.Errorf("store %s/%d: %w", topic, partition, err)
+				}
+				return nil
+			})
+		}
+	}
+	return ended(ctx, g.Wait())
+}
+
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // to be ended is no failure
+	}
+	return err
+}
+
+// maxPause bounds the time between tries.
+const maxPause = 10 * time.Second
+
+// patiently tries until it works or ctx is done.
+func (s *Store) patiently(ctx context.Context, do func(context.Context) error) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, maxPause) {
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, errNewer) {
+			return err
+		}
+		s.met.failures.Inc()
+		s.log.WarnContext(ctx, "not taken by ClickHouse; trying again", "err", err, "pause", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// follower stores one partition. What makes it exact: before a block is written, the place where
+// it begins and ends is. So whoever goes on after a crash knows the block that may be there or
+// not, reads just that range of the log again, and writes it under the same token, which
+// ClickHouse takes once.
+type follower struct {
+	s         *Store
+	topic     itsm.Topic
+	partition int
+
+	done  int64 // everything before it is stored
+	rows  rows
+	since time.Time // when the first row came
+	noted time.Time // when the place was last noted
+}
+
+func (f *follower) follow(ctx context.Context, log Log) error {
+	var upto int64
+	err := f.s.patiently(ctx, func(ctx context.Context) (err error) {
+		f.done, upto, err = f.s.position(ctx, f.topic, f.partition)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	in := log.Reader(f.topic, f.partition, f.done)
+	defer in.Close()
+	next := f.done
+	if upto > f.done { // the block that may be there already
+		if next, err = f.redo(ctx, in, upto); err != nil {
+			return err
+		}
+	}
+	for {
+		b, err := in.Next(ctx, maxAge/4)
+		if err != nil {
+			return err
+		}
+		f.note(b)
+		f.s.met.behind.WithLabelValues(string(f.topic), strconv.Itoa(f.partition)).Set(float64(b.Behind))
+		if err := f.add(ctx, b); err != nil {
+			return err
+		}
+		next = max(next, b.Next)
+		if err := f.age(ctx, next); err != nil {
+			return err
+		}
+	}
+}
+
+// noteEvery is how often a place is noted behind which nothing was to store.
+const noteEvery = 30 * time.Second
+
+// age writes a block that has waited long enough, and moves on where there is nothing to write.
+func (f *follower) age(ctx context.Context, next int64) error {
+	switch {
+	case f.rows.count > 0 && time.Since(f.since) >= maxAge:
+		return f.write(ctx, next)
+	case f.rows.count > 0 || next == f.done:
+		return nil
+	}
+	f.done = next
+	if time.Since(f.noted) < noteEvery {
+		return nil
+	}
+	f.noted = time.Now()
+	return f.s.patiently(ctx, func(ctx context.Context) error { return f.s.notePosition(ctx, f.topic, f.partition, next, next) })
+}
+
+func (f *follower) note(b itsm.Block) {
+	if b.Lost > 0 {
+		f.s.met.lost.WithLabelValues(string(f.topic)).Add(float64(b.Lost))
+		f.s.log.Error("the log no longer holds what was not stored yet", "topic", f.topic, "partition", f.partition, "offsets", b.Lost)
+	}
+}
+
+// redo writes the range from done to upto as one block, and keeps what was read behind it.
+func (f *follower) redo(ctx context.Context, in LogReader, upto int64) (next int64, err error) {
+	var behind itsm.Block
+	for next = f.done; next < upto; {
+		b, err := in.Next(ctx, time.Second)
+		if err != nil {
+			return next, err
+		}
+		f.note(b)
+		var before itsm.Block
+		before, behind = cut(b, upto)
+		f.rows.add(f, before)
+		if next = max(b.Next, b.From); b.Next == b.From && b.Behind == 0 && b.Lost == 0 {
+			break // the log ends before the range does: it was shortened
+		}
+	}
+	if err := f.write(ctx, upto); err != nil {
+		return next, err
+	}
+	return next, f.add(ctx, behind)
+}
+
+// cut divides a block at an offset.
+func cut(b itsm.Block, at int64) (before, behind itsm.Block) {
+	for _, p := range b.Published {
+		if p.Offset < at {
+			before.Published = append(before.Published, p)
+		} else {
+			behind.Published = append(behind.Published, p)
+		}
+	}
+	for _, r := range b.Records {
+		if r.Offset < at {
+			before.Records = append(before.Records, r)
+		} else {
+			behind.Records = append(behind.Records, r)
+		}
+	}
+	return before, behind
+}
+
+// add takes rows in and writes blocks as they fill up.
+func (f *follower) add(ctx context.Context, b itsm.Block) error {
+	for _, p := range b.Published {
+		f.begin()
+		f.rows.publish(f, p)
+		if err := f.full(ctx, p.Offset+1); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Records {
+		f.begin()
+		f.rows.record(f, r)
+		if err := f.full(ctx, r.Offset+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *follower) begin() {
+	if f.rows.count == 0 {
+		f.since = time.Now()
+	}
+}
+
+func (f *follower) full(ctx context.Context, next int64) error {
+	if f.rows.count < maxRows && f.rows.bytes < maxBytes {
+		return nil
+	}
+	return f.write(ctx, next)
+}
+
+// write notes the block, then writes it, until ClickHouse has taken both.
+func (f *follower) write(ctx context.Context, upto int64) error {
+	start := time.Now()
+	err := f.s.patiently(ctx, func(ctx context.Context) error { return f.s.notePosition(ctx, f.topic, f.partition, f.done, upto) })
+	if err != nil {
+		return err
+	}
+	for _, t := range f.rows.tables() {
+		token := fmt.Sprintf("%s/%s/%d/%d-%d", t.name, f.topic, f.partition, f.done, upto)
+		if err := f.s.patiently(ctx, func(ctx context.Context) error { return f.s.insert(ctx, t, token) }); err != nil {
+			return err
+		}
+		f.s.met.rows.WithLabelValues(t.name).Add(float64(len(t.rows)))
+	}
+	f.s.met.blocks.WithLabelValues(string(f.topic)).Inc()
+	f.s.met.seconds.Observe(time.Since(start).Seconds())
+	f.done, f.noted = upto, time.Now()
+	f.rows = rows{}
+	return nil
+}
+
+func (s *Store) position(ctx context.Context, topic itsm.Topic, partition int) (done, upto int64, err error) {
+	var d, u uint64
+	err = s.conn.QueryRow(ctx, "SELECT tupleElement(max((upto, done)) AS p, 2), tupleElement(p, 1) FROM "+s.names.Table("positions")+
+		" WHERE topic = {topic:String} AND log_partition = {partition:UInt16}",
+		named("topic", string(topic)), named("partition", strconv.Itoa(partition))).Scan(&d, &u)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the position of %s/%d: %w", topic, partition, err)
+	}
+	return int64(d), int64(u), nil //nolint:gosec // offsets of Kafka
+}
+
+func (s *Store) notePosition(ctx context.Context, topic itsm.Topic, partition int, done, upto int64) error {
+	b, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.names.Table("positions")+" (topic, log_partition, done, upto)")
+	if err == nil {
+		err = b.Append(string(topic), uint16(partition), uint64(done), uint64(upto)) //nolint:gosec // as Kafka counts them
+	}
+	if err == nil {
+		err = b.Send()
+	}
+	if err != nil {
+		return fmt.Errorf("note the position of %s/%d: %w", topic, partition, err)
+	}
+	return nil
+}
+
+func (s *Store) insert(ctx context.Context, t table, token string) (err error) {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
+	b, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.names.Table(t.name)+" ("+t.columns+")")
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", t.name, err)
+	}
+	for _, row := range t.rows {
+		if err := b.Append(row...); err != nil {
+			return fmt.Errorf("insert into %s: %w", t.name, errors.Join(err, b.Abort()))
+		}
+	}
+	if err := b.Send(); err != nil {
+		return fmt.Errorf("insert into %s: %w", t.name, err)
+	}
+	return nil
+}
