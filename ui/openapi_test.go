@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"signalbox/app"
+	"signalbox/store/chdb"
 	"signalbox/ui"
 )
 
@@ -161,6 +162,7 @@ func TestDocument(t *testing.T) {
 	h.eventually("two incidents", func() bool { return len(get[board](h, "/api/v1/board").Incidents) >= 2 })
 	h.stream()
 	h.lists()
+	h.history()
 	h.commands()
 	h.operation()
 	if unused := h.contract.Unused(); len(unused) > 0 {
@@ -212,6 +214,31 @@ func (h *house) lists() {
 	}
 	h.want(http.StatusBadRequest, http.MethodGet, "/api/v1/incidents?limit=0", "")
 	h.want(http.StatusNotFound, http.MethodGet, "/api/v1/incidents/nope", "")
+}
+
+// history asks for the past: of the embedded engine where it is there, else for the way to get it.
+func (h *house) history() {
+	h.t.Helper()
+	id := get[board](h, "/api/v1/board").Incidents[0].ID
+	want := http.StatusOK
+	if _, err := os.Stat(chdb.Find("")); err != nil && os.Getenv("REQUIRE_CHDB") == "" {
+		want = http.StatusNotImplemented
+	} else {
+		h.eventually("the incident is history", func() bool {
+			status, _ := h.send(http.MethodGet, "/api/v1/history/incidents/"+id+"/timeline", "")
+			return status == http.StatusOK
+		})
+	}
+	for _, uri := range []string{
+		"alerts?limit=1&q=status%3Dfiring", "alerts?format=csv", "alerts?format=jsonl", "alerts/volume?buckets=10", "incidents?q=priority%3C%3D5",
+		"incidents/" + id, "incidents/" + id + "/timeline", "changes",
+	} {
+		h.want(want, http.MethodGet, "/api/v1/history/"+uri, "")
+	}
+	if want == http.StatusOK {
+		h.want(http.StatusBadRequest, http.MethodGet, "/api/v1/history/alerts?from=yesterday", "")
+		h.want(http.StatusNotFound, http.MethodGet, "/api/v1/history/incidents/nope", "")
+	}
 }
 
 // stream reads a ping and, from the beginning of the topic, a delta; then is sent to fetch the board.

@@ -39,6 +39,9 @@ type Options struct {
 	Shards   int // that adopt an estate
 	// Sources tells what the doors know of their senders; nil: nothing.
 	Sources func() []Source
+	// History answers questions about the past; nil: there is none, for the reason NoHistory.
+	History   History
+	NoHistory string
 	// Ready tells whether every shard has caught up; nil: always.
 	Ready func() bool
 	// Listen is the URL under which senders reach this server; empty: the Host of the request.
@@ -51,6 +54,8 @@ type Options struct {
 // UI is the room.
 type UI struct {
 	door        Door
+	history     History
+	noHistory   string
 	store       Versions
 	shards      int
 	sources     func() []Source
@@ -91,6 +96,7 @@ func New(o Options) (*UI, error) {
 		door: o.Door, store: o.Versions, shards: o.Shards, sources: o.Sources, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), web: web,
+		history: o.History, noHistory: o.NoHistory,
 	}
 	watchTotals(o.Registerer, u.views)
 	if u.sources == nil {
@@ -125,6 +131,9 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"GET /api/v1/openapi.yaml":             handleOpenAPI,
 		"/api/":                                nothing,
 	} {
+		mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
+	}
+	for pattern, handler := range u.historyRoutes() {
 		mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
 	}
 	mux.HandleFunc("GET /api/v1/stream", u.handleStream) // lasts as long as its client, and has metrics of its own

@@ -357,6 +357,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/history/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of alerts, newest first
+         * @description One event each time an alert changed. As `csv` or `jsonl` the whole window is streamed.
+         */
+        get: operations["listAlertHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/alerts/volume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many alerts began to fire over time, by severity */
+        get: operations["getAlertVolume"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Incidents that opened in a window, as they stand now, newest first
+         * @description Also those that are closed and no longer in memory. As `csv` or `jsonl` the whole window is streamed.
+         */
+        get: operations["listIncidentHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        /** The revisions of one incident, newest first */
+        get: operations["getIncidentHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/incidents/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        /** The timeline of one incident, newest first, also after the incident has left memory */
+        get: operations["getIncidentTimelineHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes as they were reported, newest first */
+        get: operations["listChangeHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -639,6 +753,79 @@ export interface components {
             incidents: components["schemas"]["IncidentRow"][];
             /** @description How many match on all pages. */
             total: number;
+            next: components["schemas"]["Next"];
+        };
+        IncidentHistoryPage: {
+            incidents: components["schemas"]["IncidentRow"][];
+            next: components["schemas"]["Next"];
+        };
+        AlertEvent: {
+            /**
+             * Format: date-time
+             * @description When the alert changed.
+             */
+            at: string;
+            fingerprint: components["schemas"]["Fingerprint"];
+            /** @description Id of the incident that held it; empty when none did. */
+            incident: string;
+            status: components["schemas"]["AlertStatus"];
+            severity: components["schemas"]["Severity"];
+            /** @description Empty when it was not bound. */
+            item: string;
+            labels: components["schemas"]["Labels"];
+            annotations: components["schemas"]["Labels"];
+            /** Format: date-time */
+            startsAt: string;
+            /** Format: date-time */
+            endsAt: string | null;
+            /** @description Firing periods of it in that incident so far. */
+            count: number;
+            source: string;
+            generatorURL: string;
+        };
+        AlertEventPage: {
+            events: components["schemas"]["AlertEvent"][];
+            next: components["schemas"]["Next"];
+        };
+        AlertVolume: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            stepSeconds: number;
+            /** @description Steps without an alert are left out. Steps are multiples of stepSeconds since 1970. */
+            buckets: {
+                /** Format: date-time */
+                at: string;
+                /** @description By severity. */
+                counts: {
+                    [key: string]: number;
+                };
+            }[];
+        };
+        ChangeEvent: {
+            /**
+             * Format: date-time
+             * @description When it was reported.
+             */
+            at: string;
+            change: {
+                id: string;
+                kind: string;
+                status?: string;
+                title?: string;
+                items?: string[];
+                labels?: components["schemas"]["Labels"];
+                /** Format: date-time */
+                startsAt?: string;
+                /** Format: date-time */
+                endsAt?: string;
+                by?: string;
+                url?: string;
+            };
+        };
+        ChangePage: {
+            changes: components["schemas"]["ChangeEvent"][];
             next: components["schemas"]["Next"];
         };
         AlertPage: {
@@ -1051,6 +1238,12 @@ export interface components {
         source: string;
         /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
         q: string;
+        /** @description Begin of the window (RFC 3339). Default 24 hours before `to`. */
+        from: string;
+        /** @description End of the window, itself not in it (RFC 3339). Default now. */
+        to: string;
+        /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+        format: "json" | "csv" | "jsonl";
         /** @description A `-` before it reverses. Default `startsAt`. */
         alertSort: "startsAt" | "-startsAt" | "lastStartsAt" | "-lastStartsAt" | "severity" | "-severity" | "status" | "-status";
         limit: number;
@@ -1620,6 +1813,209 @@ export interface operations {
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAlertHistory: {
+        parameters: {
+            query?: {
+                /** @description Begin of the window (RFC 3339). Default 24 hours before `to`. */
+                from?: components["parameters"]["from"];
+                /** @description End of the window, itself not in it (RFC 3339). Default now. */
+                to?: components["parameters"]["to"];
+                /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
+                q?: components["parameters"]["q"];
+                limit?: components["parameters"]["limit"];
+                /** @description The `next` of the page before. Stable under inserts. */
+                cursor?: components["parameters"]["cursor"];
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events, or the export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertEventPage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlertVolume: {
+        parameters: {
+            query?: {
+                /** @description Begin of the window (RFC 3339). Default 24 hours before `to`. */
+                from?: components["parameters"]["from"];
+                /** @description End of the window, itself not in it (RFC 3339). Default now. */
+                to?: components["parameters"]["to"];
+                /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
+                q?: components["parameters"]["q"];
+                /** @description About how many steps; the step is rounded up to one that people read easily. Default 120. */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps in which an alert began. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertVolume"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listIncidentHistory: {
+        parameters: {
+            query?: {
+                /** @description Begin of the window (RFC 3339). Default 24 hours before `to`. */
+                from?: components["parameters"]["from"];
+                /** @description End of the window, itself not in it (RFC 3339). Default now. */
+                to?: components["parameters"]["to"];
+                /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
+                q?: components["parameters"]["q"];
+                limit?: components["parameters"]["limit"];
+                /** @description The `next` of the page before. Stable under inserts. */
+                cursor?: components["parameters"]["cursor"];
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of incidents, or the export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentHistoryPage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getIncidentHistory: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+            };
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revisions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        revisions: components["schemas"]["IncidentRow"][];
+                    };
+                };
+            };
+            404: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getIncidentTimelineHistory: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+            };
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: components["schemas"]["Entry"][];
+                    };
+                };
+            };
+            404: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listChangeHistory: {
+        parameters: {
+            query?: {
+                /** @description Begin of the window (RFC 3339). Default 24 hours before `to`. */
+                from?: components["parameters"]["from"];
+                /** @description End of the window, itself not in it (RFC 3339). Default now. */
+                to?: components["parameters"]["to"];
+                /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
+                q?: components["parameters"]["q"];
+                limit?: components["parameters"]["limit"];
+                /** @description The `next` of the page before. Stable under inserts. */
+                cursor?: components["parameters"]["cursor"];
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                format?: components["parameters"]["format"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, or the export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            501: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
