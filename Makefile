@@ -19,8 +19,15 @@ help: ## show this list
 build: ui ## build bin/signalbox with the web app inside
 	$(GO) build $(GOFLAGS_BUILD) -o bin/signalbox ./cmd/signalbox
 
+.PHONY: chdb
+chdb: scripts/chdb/node_modules/.package-lock.json ## fetch the embedded ClickHouse engine, for history (180 MB)
+
+scripts/chdb/node_modules/.package-lock.json: scripts/chdb/package.json scripts/chdb/package-lock.json
+	cd scripts/chdb && npm ci --no-audit --no-fund
+	@touch $@
+
 .PHONY: run
-run: build ## build it and run the demo on http://127.0.0.1:7420
+run: build chdb ## build it and run the demo on http://127.0.0.1:7420
 	exec bin/signalbox demo
 
 .PHONY: ui
@@ -37,8 +44,8 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 test: test-go test-web test-e2e ## all tests: Go with -race, real Prometheus and Alertmanager, web, browser
 
 .PHONY: test-go
-test-go: programs
-	REQUIRE_PEERS=1 $(GO) test -race -count=1 -timeout 20m ./...
+test-go: programs chdb
+	REQUIRE_PEERS=1 REQUIRE_CHDB=1 $(GO) test -race -count=1 -timeout 20m ./...
 
 .PHONY: test-web
 test-web: $(WEB)/node_modules/.package-lock.json

@@ -23,6 +23,8 @@ import (
 	"signalbox/ingest/alertmanager"
 	"signalbox/ingest/events"
 	"signalbox/itsm"
+	"signalbox/store"
+	"signalbox/store/chdb"
 	"signalbox/stream"
 	"signalbox/ui"
 )
@@ -49,6 +51,10 @@ type App struct {
 	ui     *ui.UI
 	estate *estateFiles
 
+	engine    *chdb.Engine // nil with servers of the user's own, or without history
+	history   *store.Store // nil without history
+	noHistory string       // why
+
 	listener net.Listener
 	server   *http.Server
 	stop     context.CancelFunc // ends everything; set by Run
@@ -71,6 +77,9 @@ func New(ctx context.Context, opts Options) (_ *App, err error) {
 	}()
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := a.openStream(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openHistory(); err != nil {
 		return nil, err
 	}
 	if err := a.buildLoops(ctx); err != nil {
@@ -140,10 +149,14 @@ func (a *App) buildDoors() (http.Handler, error) {
 		return nil, err
 	}
 	doors.Register(mux)
-	a.ui, err = ui.New(ui.Options{
+	options := ui.Options{
 		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Sources: sourcesOf(doors), Ready: a.ready.Load,
-		Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
-	})
+		NoHistory: a.noHistory, Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
+	}
+	if a.history != nil {
+		options.History = a.history
+	}
+	a.ui, err = ui.New(options)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +224,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	rooms.Go(func() error { return a.ui.Run(roomsCtx) })
 	rooms.Go(func() error { return a.tail(roomsCtx, caughtUp) })
+	rooms.Go(func() error { return a.keepHistory(roomsCtx) })
 	group.Go(func() error {
 		if err := a.beginLog(groupCtx); err != nil && groupCtx.Err() == nil {
 			return err
@@ -317,6 +331,12 @@ func (a *App) Close() error {
 		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.history != nil {
+		errs = append(errs, a.history.Close())
+	}
+	if a.engine != nil {
+		errs = append(errs, a.engine.Close())
 	}
 	if a.stream != nil {
 		errs = append(errs, a.stream.Close())

@@ -14,18 +14,20 @@ import (
 
 	"signalbox/correlate"
 	"signalbox/ingest"
+	"signalbox/store"
 	"signalbox/stream"
 )
 
 // Config is the configuration file (signalbox.yml): the rooms' own configurations under their keys.
 type Config struct {
-	Server    ServerConfig              `yaml:"server"`
-	Kafka     stream.Config             `yaml:"kafka"`
-	Estate    EstateConfig              `yaml:"estate"`
-	Identity  ingest.IdentityConfig     `yaml:"identity"`
-	Severity  correlate.SeverityConfig  `yaml:"severity"`
-	Incident  correlate.IncidentConfig  `yaml:"incident"`
-	Correlate correlate.CorrelateConfig `yaml:"correlate"`
+	Server     ServerConfig              `yaml:"server"`
+	Kafka      stream.Config             `yaml:"kafka"`
+	ClickHouse store.Config              `yaml:"clickhouse"`
+	Estate     EstateConfig              `yaml:"estate"`
+	Identity   ingest.IdentityConfig     `yaml:"identity"`
+	Severity   correlate.SeverityConfig  `yaml:"severity"`
+	Incident   correlate.IncidentConfig  `yaml:"incident"`
+	Correlate  correlate.CorrelateConfig `yaml:"correlate"`
 }
 
 // ServerConfig says where the program listens and keeps its data.
@@ -59,12 +61,13 @@ func DefaultConfig() Config {
 		Server: ServerConfig{
 			Listen: "127.0.0.1:7420", DataDir: "data", ShutdownTimeout: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 		},
-		Kafka:     stream.DefaultConfig(),
-		Estate:    EstateConfig{WatchInterval: 5 * time.Second},
-		Identity:  ingest.DefaultConfig().Identity,
-		Severity:  c.Severity,
-		Incident:  c.Incident,
-		Correlate: c.Correlate,
+		Kafka:      stream.DefaultConfig(),
+		ClickHouse: store.DefaultConfig(),
+		Estate:     EstateConfig{WatchInterval: 5 * time.Second},
+		Identity:   ingest.DefaultConfig().Identity,
+		Severity:   c.Severity,
+		Incident:   c.Incident,
+		Correlate:  c.Correlate,
 	}
 }
 
@@ -107,7 +110,7 @@ func (c Config) Validate() error {
 	}
 	ing := ingest.DefaultConfig()
 	ing.Identity = c.Identity
-	return errors.Join(append(errs, c.Kafka.Validate(), ing.Validate(), c.Rules().Validate())...)
+	return errors.Join(append(errs, c.Kafka.Validate(), c.ClickHouse.Validate(), ing.Validate(), c.Rules().Validate())...)
 }
 
 func (c ServerConfig) validate() error {

@@ -63,6 +63,7 @@ func startPeer(t *testing.T, name string, args ...string) {
 func startApp(t *testing.T, change func(*Config)) string {
 	t.Helper()
 	cfg := DefaultConfig()
+	cfg.ClickHouse.Library = "off" // history has a test of its own
 	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", t.TempDir()
 	if change != nil {
 		change(&cfg)
