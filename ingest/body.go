@@ -21,11 +21,15 @@ const smallBody = 256 << 10
 // done is called, which bounds the memory of all.
 func (in *Ingest) body(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
 	done = func() {}
+	// The server has no deadline for bodies: a sender that stops in the middle would stay for ever.
+	// A writer that cannot set one is a test's.
 	control := http.NewResponseController(w)
-	// Without a deadline in the server a sender that stops in the middle would stay for ever. A
-	// writer that has none is a test's.
 	_ = control.SetReadDeadline(time.Now().Add(in.cfg.ReadTimeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	defer func() {
+		if err == nil { // otherwise the server still reads what is left, before it sends our answer
+			_ = control.SetReadDeadline(time.Time{})
+		}
+	}()
 
 	reader, compressed, err := in.decompressed(r)
 	if err != nil {
