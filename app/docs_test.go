@@ -71,3 +71,28 @@ func TestDocs_change(t *testing.T) {
 		t.Errorf("%s: %v, %+v", page, err, body)
 	}
 }
+
+// TestDocs_dependencies: each direct dependency has its reason on the page that decides them.
+func TestDocs_dependencies(t *testing.T) {
+	page, err := os.ReadFile("../docs/adr/0008-dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1)
+	if len(direct) == 0 {
+		t.Fatal("go.mod has no direct dependency?")
+	}
+	for _, m := range direct {
+		name := m[1]
+		if host, rest, _ := strings.Cut(name, "/"); host == "github.com" || host == "go.uber.org" {
+			name = rest
+		}
+		if !strings.Contains(string(page), name) {
+			t.Errorf("%s is not named on the page", m[1])
+		}
+	}
+}
