@@ -1,98 +1,84 @@
 package app
 
 import (
+	"io"
+	"log/slog"
+	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"signalbox/cmdb"
-	"signalbox/ingest"
-	"signalbox/ingest/events"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signalbox/store"
 )
 
-// blocks returns the code blocks of a page that begin with three back quotes and a word.
-func blocks(t *testing.T, page, word string) []string {
+// TestDocumentedMetrics looks up every metric that the pages name in what a running program exposes.
+func TestDocumentedMetrics(t *testing.T) {
+	url := startApp(t, nil)
+	status, exposed, err := send(t.Context(), http.MethodGet, url+"/metrics", nil, nil)
+	if err != nil || status != http.StatusOK {
+		t.Fatal(status, err)
+	}
+	known := string(exposed) + strings.Join(historyMetrics(t), "\n")
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	adrs, err := filepath.Glob("../docs/adr/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, found := regexp.MustCompile(`signalbox_[a-z]+_[a-z_]+`), 0
+	for _, page := range append(pages, adrs...) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range name.FindAllString(string(text), -1) {
+			if found++; !strings.Contains(known, "# HELP "+metric+" ") {
+				t.Errorf("%s: there is no metric %s", page, metric)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the pages name no metric: the pattern is wrong")
+	}
+}
+
+// historyMetrics are those of the store, which a program without history does not have.
+func historyMetrics(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile(page)
+	reg := &described{Registerer: prometheus.NewRegistry()}
+	cfg := store.DefaultConfig()
+	cfg.Addresses = []string{"127.0.0.1:1"} // never asked
+	s, err := store.Open(store.Options{Config: cfg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []string
-	for _, part := range strings.Split(string(data), "\n```"+word+"\n")[1:] {
-		block, _, _ := strings.Cut(part, "\n```")
-		out = append(out, block+"\n")
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
-	return out
+	return reg.helps
 }
 
-// TestDocs_estates loads the estates that people copy from the pages.
-func TestDocs_estates(t *testing.T) {
-	loaded := 0
-	for _, page := range []string{"../README.md", "../docs/estate.md"} {
-		for _, block := range blocks(t, page, "yaml") {
-			if !strings.HasPrefix(block, "items:") {
-				continue
-			}
-			part, err := cmdb.Parse(page, []byte(block))
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			whole, err := cmdb.Parts{"file": part}.Merge()
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			if _, err := cmdb.NewGraph(whole); err != nil {
-				t.Errorf("%s: %v", page, err)
-			}
-			loaded++
-		}
-	}
-	if loaded != 2 {
-		t.Errorf("%d estates found, want one on each page", loaded)
-	}
+// described notes what is registered, also what has no value yet.
+type described struct {
+	prometheus.Registerer
+	helps []string
 }
 
-// TestDocs_change sends the change that people copy to the decoder of its door.
-func TestDocs_change(t *testing.T) {
-	const page = "../docs/connecting.md"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := regexp.MustCompile(`(?m)^(\{"at":.*\})'$`).FindSubmatch(data)
-	if line == nil {
-		t.Fatal("no change found")
-	}
-	body, err := events.DecodeBody(line[1], ingest.Arrival{})
-	if err != nil || len(body.Refused) > 0 || len(body.Changes) != 1 {
-		t.Errorf("%s: %v, %+v", page, err, body)
-	}
-}
-
-// TestDocs_dependencies: each direct dependency has its reason on the page that decides them.
-func TestDocs_dependencies(t *testing.T) {
-	page, err := os.ReadFile("../docs/adr/0008-dependencies.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mod, err := os.ReadFile("../go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1)
-	if len(direct) == 0 {
-		t.Fatal("go.mod has no direct dependency?")
-	}
-	for _, m := range direct {
-		name := m[1]
-		if host, rest, _ := strings.Cut(name, "/"); host == "github.com" || host == "go.uber.org" {
-			name = rest
-		}
-		if !strings.Contains(string(page), name) {
-			t.Errorf("%s is not named on the page", m[1])
+func (d *described) MustRegister(cs ...prometheus.Collector) {
+	name := regexp.MustCompile(`fqName: "([^"]+)"`)
+	for _, c := range cs {
+		descriptions := make(chan *prometheus.Desc, 10)
+		c.Describe(descriptions)
+		close(descriptions)
+		for desc := range descriptions {
+			d.helps = append(d.helps, "# HELP "+name.FindStringSubmatch(desc.String())[1]+" ")
 		}
 	}
+	d.Registerer.MustRegister(cs...)
 }
