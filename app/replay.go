@@ -151,16 +151,19 @@ func (r *replayRun) run(ctx context.Context, path string) error {
 		defer close(ahead)
 		return readAhead(ctx, reader, ahead)
 	})
+	var refused error
 	for records := range ahead {
 		for i := range records {
 			if r.first != nil {
 				r.engine.Apply(records[i].Time, itsm.Input{Adopt: &itsm.Adopt{Estate: r.first}})
 				r.first = nil
 			}
-			r.apply(records[i])
+			if fault := r.apply(records[i]); fault != nil && refused == nil {
+				refused = fmt.Errorf("%s: adopt at %s: %w", path, records[i].Time.Format(time.RFC3339Nano), fault)
+			}
 		}
 	}
-	if err := group.Wait(); err != nil {
+	if err := errors.Join(refused, group.Wait()); err != nil {
 		return err
 	}
 	if !r.last.IsZero() {
@@ -194,8 +197,13 @@ func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Rec
 	return nil
 }
 
-func (r *replayRun) apply(record itsm.Record) {
-	r.engine.Apply(record.Time, record.Input)
+// apply returns why an estate or rules were refused; the engine goes on without them.
+func (r *replayRun) apply(record itsm.Record) (refused error) {
+	for _, u := range r.engine.Apply(record.Time, record.Input) {
+		if u.Adopted != nil && u.Adopted.Fault != "" {
+			refused = errors.New(u.Adopted.Fault)
+		}
+	}
 	r.last = record.Time
 	for i := range record.Input.Alerts {
 		a := &record.Input.Alerts[i]
@@ -212,6 +220,7 @@ func (r *replayRun) apply(record itsm.Record) {
 		}
 		r.lines = append(r.lines, firingLine{line: a.Line, fingerprint: a.Fingerprint, startsAt: startsAt})
 	}
+	return refused
 }
 
 func (r *replayRun) writeAssignments(path string) error {
