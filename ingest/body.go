@@ -64,7 +64,7 @@ func (in *Ingest) decompressed(r *http.Request) (io.Reader, *io.LimitedReader, e
 	case "gzip", "x-gzip":
 		gz, err := gzip.NewReader(wire)
 		if err != nil {
-			return nil, wire, fmt.Errorf("gzip: %w", err)
+			return nil, wire, fmt.Errorf("decompress: %w", err)
 		}
 		return gz, wire, nil
 	default:
