@@ -44,6 +44,7 @@ type alert struct {
 
 	slot    int // in its bucket
 	dirty   bool
+	moved   bool // in Engine.dirty.moved
 	touched bool
 }
 
@@ -166,7 +167,7 @@ func (e *Engine) observe(in *itsm.Alert) {
 	if a == nil {
 		a = e.newAlert(in)
 	}
-	e.dirty.buckets[a.fingerprint%bucketCount] = true
+	e.moved(a)
 	if a.waiting != nil {
 		e.assign()
 	}
@@ -481,6 +482,7 @@ func (e *Engine) end(a *alert, at time.Time, status itsm.Status) {
 		e.assign()
 	}
 	a.open, a.end, a.expired, a.expires = false, at, status == itsm.StatusExpired, time.Time{}
+	e.moved(a)
 	if n := len(a.past); n > 0 {
 		a.past[n-1].end = at
 	}
@@ -560,7 +562,6 @@ func (e *Engine) purge(t timer) {
 func (e *Engine) drop(a *alert) {
 	delete(e.alerts, a.fingerprint)
 	e.buckets[a.fingerprint%bucketCount].remove(a)
-	e.dirty.buckets[a.fingerprint%bucketCount] = true
 	e.dirty.dropped[a.fingerprint] = true
 }
 

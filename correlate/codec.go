@@ -270,9 +270,9 @@ func decodeMember(r *reader, a *alert) *member {
 	return m
 }
 
-// encode writes the moving parts of the alerts of a bucket: last record and expiry.
-func (b *bucket) encode() []byte {
-	list := slices.Clone(b.list)
+// encodeSeen writes what moves with every re-send: last record and expiry.
+func encodeSeen(list []*alert) []byte {
+	list = slices.Clone(list)
 	slices.SortFunc(list, func(x, y *alert) int { return cmp.Compare(x.fingerprint, y.fingerprint) })
 	w := writer{b: make([]byte, 0, 32*len(list)+1)}
 	for _, a := range list {
@@ -283,14 +283,17 @@ func (b *bucket) encode() []byte {
 	return w.b
 }
 
-func (e *Engine) restoreSeen(value []byte) error {
+// restoreSeen reads it back and tells whose it was; what is known of alerts that are gone is passed over.
+func (e *Engine) restoreSeen(value []byte) ([]itsm.Fingerprint, error) {
 	r := reader{b: value}
+	var fps []itsm.Fingerprint
 	for len(r.b) > 0 {
-		a := e.alerts[itsm.Fingerprint(r.uint())]
+		fp := itsm.Fingerprint(r.uint())
 		seen, expires := r.time(), r.time()
-		if a != nil {
+		if a := e.alerts[fp]; a != nil {
 			a.lastSeen, a.expires = seen, expires
 		}
+		fps = append(fps, fp)
 	}
-	return r.err
+	return fps, r.err
 }

@@ -52,7 +52,12 @@ type Engine struct {
 	timers    timers
 	buckets   [bucketCount]bucket
 
-	pendingSeen [][]byte // of a recovery
+	// Chunks since the buckets were saved, the entries in them, and the buckets they are newer than.
+	chunks, chunked int
+	stale           [bucketCount]bool
+
+	pendingSeen   [][]byte // of a recovery
+	pendingChunks map[int][]byte
 
 	fresh []*member              // members in waiting: periods of this record that no incident holds yet
 	hurt  map[cmdb.Node][]string // cache of servicesHurt
@@ -90,7 +95,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, cfg: opts.Config, graph: graph,
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
-		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, hurt: map[cmdb.Node][]string{}, dirty: newDirty(),
+		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, dirty: newDirty(),
 	}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
 	return e, nil

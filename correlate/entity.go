@@ -34,7 +34,7 @@ type dirty struct {
 	changes   map[string]bool
 	commands  map[string]bool
 	found     map[string]bool
-	buckets   [bucketCount]bool
+	moved     []*alert // whose last record or expiry is another one
 	counts    bool
 }
 
@@ -45,11 +45,15 @@ func newDirty() dirty {
 	}
 }
 
-// bucketCount is over how many entities the moving parts of alerts are spread.
-const bucketCount = 256
+// What moves with every re-send, last record and expiry, is saved in bulk: mostly as a chunk of
+// what has moved since the checkpoint before, and now and then as buckets of all alerts. So a
+// checkpoint is as large as what happened, not as what is there.
+const (
+	bucketCount = 256
+	maxChunks   = 256
+)
 
-// bucket holds alerts whose last record and expiry are saved together, in bulk: a re-send that
-// only moves them costs no entity of its own.
+// bucket holds the alerts of one such entity.
 type bucket struct{ list []*alert }
 
 func (b *bucket) add(a *alert) {
@@ -62,6 +66,13 @@ func (b *bucket) remove(a *alert) {
 	b.list[a.slot] = b.list[last]
 	b.list[a.slot].slot = a.slot
 	b.list = b.list[:last]
+}
+
+func (e *Engine) moved(a *alert) {
+	if !a.moved {
+		a.moved = true
+		e.dirty.moved = append(e.dirty.moved, a)
+	}
 }
 
 func (e *Engine) save(a *alert) {
@@ -122,11 +133,7 @@ func (e *Engine) Changed() []itsm.Entity {
 	for key := range e.dirty.found {
 		put("found/"+key, encode(e.found[key]))
 	}
-	for i, moved := range e.dirty.buckets {
-		if moved {
-			put(fmt.Sprintf("seen/%02x", i), e.buckets[i].encode())
-		}
-	}
+	e.putMoved(put)
 	if e.dirty.counts {
 		put("count", encode(savedCounts{Opened: e.opened, Periods: e.periods}))
 	}
@@ -134,6 +141,35 @@ func (e *Engine) Changed() []itsm.Entity {
 	slices.SortFunc(out, func(a, b itsm.Entity) int { return strings.Compare(a.Key, b.Key) })
 	return out
 }
+
+// putMoved saves what has moved: as a chunk, unless there are many chunks already, or as much in
+// them as buckets would take.
+func (e *Engine) putMoved(put func(key string, value []byte)) {
+	if len(e.dirty.moved) == 0 {
+		return
+	}
+	for _, a := range e.dirty.moved {
+		a.moved = false
+		e.stale[a.fingerprint%bucketCount] = true
+	}
+	e.chunked += len(e.dirty.moved)
+	if e.chunks < maxChunks && 2*e.chunked <= len(e.alerts) {
+		put(chunkKey(e.chunks), encodeSeen(e.dirty.moved))
+		e.chunks++
+		return
+	}
+	for i, stale := range e.stale {
+		if stale {
+			put(fmt.Sprintf("seen/%02x", i), encodeSeen(e.buckets[i].list))
+		}
+	}
+	for n := range e.chunks {
+		put(chunkKey(n), nil)
+	}
+	e.chunks, e.chunked, e.stale = 0, 0, [bucketCount]bool{}
+}
+
+func chunkKey(n int) string { return fmt.Sprintf("moved/%02x", n) }
 
 func alertKey(fp itsm.Fingerprint) string { return "alert/" + fp.String() }
 
@@ -216,6 +252,11 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		e.found[name] = f
 	case "seen":
 		e.pendingSeen = append(e.pendingSeen, entity.Value)
+	case "moved":
+		var n int
+		if _, err = fmt.Sscanf(name, "%02x", &n); err == nil {
+			e.pendingChunks[n] = entity.Value
+		}
 	case "count":
 		var c savedCounts
 		err = json.Unmarshal(entity.Value, &c)
@@ -274,12 +315,9 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	}
 	e.graph.Discover(e.discovered())
 	e.graph.Refresh(e.clock)
-	for _, value := range e.pendingSeen {
-		if err := e.restoreSeen(value); err != nil {
-			return err
-		}
+	if err := e.restoreMoved(); err != nil {
+		return err
 	}
-	e.pendingSeen = nil
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
 		e.buckets[fp%bucketCount].add(a)
@@ -313,6 +351,27 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	e.reindex()
 	e.restoreTimers()
 	e.dirty = newDirty()
+	return nil
+}
+
+// restoreMoved takes back what was saved in bulk: buckets first, then the newer chunks in order.
+func (e *Engine) restoreMoved() error {
+	for _, value := range e.pendingSeen {
+		if _, err := e.restoreSeen(value); err != nil {
+			return err
+		}
+	}
+	for _, n := range sortedKeys(e.pendingChunks) {
+		fps, err := e.restoreSeen(e.pendingChunks[n])
+		if err != nil {
+			return err
+		}
+		for _, fp := range fps {
+			e.stale[fp%bucketCount] = true
+		}
+		e.chunks, e.chunked = n+1, e.chunked+len(fps)
+	}
+	e.pendingSeen, e.pendingChunks = nil, nil
 	return nil
 }
 
