@@ -45,6 +45,7 @@ export function undoEntry(entries: readonly Entry[], action: Action, after: numb
 interface Sent {
   target: Target;
   before: number;
+  fields: Command;
 }
 
 const cannotBeUndone: readonly Action[] = ["comment", "undo"];
@@ -52,6 +53,9 @@ const cannotBeUndone: readonly Action[] = ["comment", "undo"];
 export class Commands {
   private state: CommandState = { message: null, busy: new Set(), answered: new Map() };
   private readonly listeners = new Set<() => void>();
+  /** What our own last command made the commandRevision of an incident: nobody conflicts with himself. */
+  private readonly own = new Map<string, number>();
+  private readonly last = new Map<string, Promise<unknown>>();
   private readonly store: BoardStore;
   private readonly person: () => string;
   private readonly patience: (ms: number) => Promise<void>;
@@ -84,14 +88,17 @@ export class Commands {
   }
 
   /** Sends a command and tells whether it was taken. What came of it stands in the message. */
-  async run(target: Target, action: Action, fields: Command = {}): Promise<boolean> {
-    if (this.state.busy.has(target.id)) return false;
+  run(target: Target, action: Action, fields: Command = {}): Promise<boolean> {
+    return this.after([target], () => this.one(target, action, fields));
+  }
+
+  private async one(target: Target, action: Action, fields: Command): Promise<boolean> {
     this.begin([target.id]);
     const before = this.updatedAt(target);
     const outcome = await this.attempt(target, action, fields);
     const message = this.say(outcome);
     this.end([target.id]);
-    if (outcome.kind === "done") void this.offerUndo(message, [{ target, before }], action);
+    if (outcome.kind === "done") void this.offerUndo(message, [{ target, before, fields }], action);
     return outcome.kind === "done" || outcome.kind === "pending";
   }
 
@@ -100,17 +107,20 @@ export class Commands {
     const [only] = targets;
     if (only !== undefined && targets.length === 1) {
       await this.run(only, action, fields);
-      return;
+    } else {
+      await this.after(targets, () => this.many(targets, action, fields));
     }
-    const free = targets.filter((t) => !this.state.busy.has(t.id));
-    const ids = free.map((t) => t.id);
+  }
+
+  private async many(targets: readonly Target[], action: Action, fields: Command): Promise<void> {
+    const ids = targets.map((t) => t.id);
     this.begin(ids);
     const done: Sent[] = [];
     const failed: Omit<Message, "at">[] = [];
-    for (const target of free) {
+    for (const target of targets) {
       const before = this.updatedAt(target);
       const outcome = await this.attempt(target, action, fields);
-      if (outcome.kind === "done" || outcome.kind === "pending") done.push({ target, before });
+      if (outcome.kind === "done" || outcome.kind === "pending") done.push({ target, before, fields });
       else failed.push(outcome);
     }
     const text = `${plural(done.length, "incident")} ${doneWords[action]}`;
@@ -125,7 +135,8 @@ export class Commands {
   /** Takes back what the message speaks of. */
   async undo(): Promise<void> {
     const undo = this.state.message?.undo ?? [];
-    const rows = undo.flatMap(({ id, entry }) => {
+    // The newest first: an earlier decision cannot be taken back while a later one rests on it.
+    const rows = [...undo].sort((a, b) => b.entry - a.entry).flatMap(({ id, entry }) => {
       const row = this.store.find(id);
       return row === undefined ? [] : [{ row, entry }];
     });
@@ -146,6 +157,13 @@ export class Commands {
     return Date.parse(this.store.find(target.id)?.updatedAt ?? target.updatedAt ?? "") || 0;
   }
 
+  /** Runs a job when those before it for the same incidents are done: keys come faster than answers. A job never throws. */
+  private after<T>(targets: readonly Target[], job: () => Promise<T>): Promise<T> {
+    const turn = Promise.all(targets.flatMap((t) => this.last.get(t.id) ?? [])).then(job);
+    for (const t of targets) this.last.set(t.id, turn);
+    return turn;
+  }
+
   private begin(ids: readonly string[]): void {
     this.set({ busy: new Set([...this.state.busy, ...ids]), message: null });
   }
@@ -164,11 +182,12 @@ export class Commands {
     try {
       const by = this.person();
       const body: Command = by === "" ? fields : { ...fields, by };
-      const answer = await sendCommand({ id: target.id, action, body, revision: target.commandRevision, key: newKey() });
+      const answer = await sendCommand({ id: target.id, action, body, revision: Math.max(target.commandRevision, this.own.get(target.id) ?? 0), key: newKey() });
       if (!answer.done) {
         return { kind: "pending", text: `${target.number}: the command is recorded; its result comes with the stream.`, undo: [] };
       }
       this.store.upsert(asRow(answer.incident));
+      this.own.set(target.id, answer.incident.commandRevision);
       return { kind: "done", text: `${target.number} ${doneWords[action]}`, undo: [] };
     } catch (error) {
       return this.explain(target, error);
@@ -176,12 +195,17 @@ export class Commands {
   }
 
   /** The timeline has a topic of its own and may be a moment behind the answer. */
-  private async findUndo({ target: { id, number }, before }: Sent, action: Action): Promise<Undo[]> {
+  private async findUndo({ target, before, fields }: Sent, action: Action): Promise<Undo[]> {
+    // A merge is taken back at the incident that stays.
+    const into = action === "merge" && typeof fields.into === "string" ? this.store.find(fields.into) : undefined;
+    const { id, number } = into ?? target;
     for (let attempt = 0; attempt < 4; attempt++) {
       if (attempt > 0) await this.patience(150 * attempt);
       try {
         const { entries } = await getTimeline(id, { sort: "-seq", limit: 20 });
-        const entry = undoEntry(entries, action, before);
+        const entry = into === undefined
+          ? undoEntry(entries, action, before)
+          : entries.find((e) => e.undoable && e.kind === "merged" && (e.data as Record<string, unknown>).incident === target.id);
         if (entry !== undefined) return [{ id, number, entry: entry.seq }];
       } catch {
         return []; // the command is done; only the shortcut to undo is missing
