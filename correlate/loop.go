@@ -40,7 +40,7 @@ type Versions interface {
 }
 
 const (
-	// checkpointEvery and checkpointBytes bound what a recovery has to apply again.
+	// A checkpoint is cut after this time, or with so many changes: it bounds what a recovery has to apply again.
 	checkpointEvery = time.Second
 	checkpointBytes = 8 << 20
 	maxRead         = 250 * time.Millisecond
@@ -120,6 +120,9 @@ func (l *Loop) Run(ctx context.Context) error {
 			pause = minPause
 		}
 		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, ctx.Err()) {
+				l.log.Warn("no last checkpoint; the next start applies a few records again", "err", err)
+			}
 			return nil
 		}
 		if !errors.Is(err, itsm.ErrUnavailable) {
@@ -157,10 +160,7 @@ func (l *Loop) own(ctx context.Context) error {
 	if !l.dirty {
 		return nil
 	}
-	if err := l.checkpoint(writing); err != nil {
-		l.log.Warn("no last checkpoint; the next start applies a few records again", "err", err)
-	}
-	return nil
+	return l.checkpoint(writing)
 }
 
 func (l *Loop) recover(ctx context.Context) (err error) {

@@ -1,8 +1,8 @@
 package correlate_test
 
 import (
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +27,7 @@ func TestEngine_savesWhatMoved(t *testing.T) {
 	const alerts = 2000
 	var all []itsm.Alert
 	for i := range alerts {
-		ls := itsm.NewLabels(map[string]string{"alertname": "HostDown", "host": fmt.Sprint(i)})
+		ls := itsm.NewLabels(map[string]string{"alertname": "HostDown", "host": strconv.Itoa(i)})
 		all = append(all, itsm.Alert{Labels: ls, Fingerprint: ls.Fingerprint(), Status: itsm.StatusFiring, Source: "test"})
 	}
 	live, saved := newEngine(), map[string]itsm.Entity{}
