@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"os"
@@ -208,6 +210,7 @@ func (l *loaded) post(bodies [][]byte, length time.Duration) (accepted int, took
 					l.t.Error(err)
 					return
 				}
+				req.Header.Set("Content-Type", "application/json")
 				resp, err := client.Do(req)
 				if err != nil {
 					l.t.Error(err)
@@ -240,6 +243,45 @@ func TestLoad_ingest(t *testing.T) {
 	t.Logf("steady: %d alerts in %.1f s = %.0f/s accepted; applied %.2f s after the last answer; %.1f µs of processor time each; %d MB",
 		again, took.Seconds(), float64(again)/took.Seconds(), lag.Seconds(), perAlert(l.cpu()-cpu, again), l.peakMemory())
 	l.stop()
+	l.compare(wave, float64(again)/took.Seconds())
+}
+
+// compare sends the same to a real Alertmanager, on this machine and at this hour: the one that the
+// environment variable ALERTMANAGER names, else Debian's.
+func (l *loaded) compare(wave [][]byte, ours float64) {
+	l.t.Helper()
+	path := os.Getenv("ALERTMANAGER")
+	if path == "" {
+		var err error
+		if path, err = exec.LookPath("prometheus-alertmanager"); err != nil {
+			l.t.Log("no Alertmanager to compare with: ALERTMANAGER names none, and Debian's prometheus-alertmanager is not installed")
+			return
+		}
+	}
+	dir := l.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "alertmanager.yml"), []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	version, err := exec.CommandContext(l.t.Context(), path, "--version").CombinedOutput()
+	if err != nil {
+		l.t.Fatalf("%s: %v", path, err)
+	}
+	addr := freeAddr(l.t)
+	am := &loaded{t: l.t, addr: addr, url: "http://" + addr, cmd: exec.CommandContext(l.t.Context(), path, "--config.file="+filepath.Join(dir, "alertmanager.yml"),
+		"--storage.path="+dir, "--web.listen-address="+addr, "--cluster.listen-address=", "--log.level=error")}
+	if err := am.cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	defer am.kill()
+	eventually(l.t, time.Minute, func() error { return ready(l.t.Context(), am.url) })
+	accepted, took := am.post(wave, 0)
+	first := float64(accepted) / took.Seconds()
+	cpu := am.cpu()
+	accepted, took = am.post(wave, *loadTest)
+	steady := float64(accepted) / took.Seconds()
+	name, _, _ := strings.Cut(string(version), " (")
+	l.t.Logf("%s: first wave %.0f/s, steady %.0f/s, %.1f µs of processor time each, %d MB; Signalbox takes %.2f times as many, on disk and correlated",
+		name, first, steady, perAlert(am.cpu()-cpu, accepted), am.peakMemory(), ours/steady)
 }
 
 // perAlert is in microseconds.
@@ -257,22 +299,49 @@ func TestLoad_ready(t *testing.T) {
 	t.Logf("ready with %d active alerts after SIGKILL: %.2f s; %d MB", accepted, l.start().Seconds(), l.peakMemory())
 }
 
-// TestLoad_latency prints the time from the 2xx answer to the row on the websocket.
+// TestLoad_latency prints the time from the 2xx answer to the row on the websocket. In the middle
+// the embedded broker compacts its log, when it answers nobody.
 func TestLoad_latency(t *testing.T) {
 	for _, rate := range []int{1000, 5000} {
 		for _, watchers := range []int{1, 100} {
 			t.Run(fmt.Sprintf("%d alerts a second, %d watchers", rate, watchers), func(t *testing.T) {
-				l := startLoaded(t)
-				l.latency(rate, watchers)
+				l, compact := startInProcess(t)
+				l.latency(rate, watchers, compact)
 			})
 		}
 	}
 }
 
+// startInProcess runs the program in this process, so that its broker can be told to compact.
+func startInProcess(t *testing.T) (_ *loaded, compact func() error) {
+	t.Helper()
+	if *loadTest == 0 {
+		t.Skip("figures are taken by make bench (-load 60s)")
+	}
+	cfg := DefaultConfig()
+	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", t.TempDir()
+	a, err := New(t.Context(), Options{Config: cfg, Logger: slog.New(slog.DiscardHandler), Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, a.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	l := &loaded{t: t, addr: a.Addr(), url: "http://" + a.Addr()}
+	eventually(t, time.Minute, func() error { return ready(t.Context(), l.url) })
+	return l, a.broker.Compact
+}
+
 // latencyItems is the number of incidents whose rows change; each is one unrelated item.
 const latencyItems = 200
 
-func (l *loaded) latency(rate, watchers int) {
+func (l *loaded) latency(rate, watchers int, compact func() error) {
 	l.t.Helper()
 	var b strings.Builder
 	for i := range latencyItems {
@@ -300,13 +369,22 @@ func (l *loaded) latency(rate, watchers int) {
 		})
 		context.AfterFunc(ctx, func() { _ = conn.Close() })
 	}
-	l.sendAtRate(m, rate, 15*time.Second)
+	const length = 15 * time.Second
+	paused := make(chan time.Duration, 1)
+	time.AfterFunc(length/2, func() {
+		start := time.Now()
+		if err := compact(); err != nil {
+			l.t.Errorf("compact: %v", err)
+		}
+		paused <- time.Since(start)
+	})
+	l.sendAtRate(m, rate, length)
 	eventually(l.t, 10*time.Second, m.complete)
 	stop()
 	watching.Wait()
 	p50, p99, worst := m.quantiles()
-	l.t.Logf("%d alerts/s, %d watchers: accepted to row p50 %d ms, p99 %d ms, worst %d ms (%d alerts); %d MB",
-		rate, watchers, p50.Milliseconds(), p99.Milliseconds(), worst.Milliseconds(), len(m.took), l.peakMemory())
+	l.t.Logf("%d alerts/s, %d watchers: accepted to row p50 %d ms, p99 %d ms, worst %d ms (%d alerts; one compaction of %d ms)",
+		rate, watchers, p50.Milliseconds(), p99.Milliseconds(), worst.Milliseconds(), len(m.took), (<-paused).Milliseconds())
 }
 
 func (l *loaded) dial() *websocket.Conn {
