@@ -100,7 +100,7 @@ func (a *App) openStream(ctx context.Context) (err error) {
 	cfg := a.opts.Config
 	brokers := cfg.Kafka.Brokers
 	if len(brokers) == 0 {
-		a.broker, err = stream.StartBroker(stream.BrokerOptions{
+		a.broker, err = stream.StartBroker(stream.BrokerOptions{ //nolint:contextcheck // it runs until Close, not until New returns.
 			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Logger: a.log, Registerer: a.registry,
 		})
 		if err != nil {
@@ -245,7 +245,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-groupCtx.Done()
-		return a.shutdown()
+		return a.shutdown() //nolint:contextcheck // the context that ends is what makes it stop.
 	})
 	err := group.Wait()
 	stopInner()

@@ -164,7 +164,7 @@ func withStream(ctx context.Context, cfg Config, use func(*stream.Stream) error)
 	quiet := slog.New(slog.DiscardHandler)
 	brokers := cfg.Kafka.Brokers
 	if len(brokers) == 0 {
-		broker, err := stream.StartBroker(stream.BrokerOptions{
+		broker, err := stream.StartBroker(stream.BrokerOptions{ //nolint:contextcheck // it runs until it is closed below.
 			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Logger: quiet, Registerer: prometheus.NewRegistry(),
 		})
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var update = flag.Bool("update", false, "rewrite files that are generated from the code") //nolint:gochecknoglobals // a test flag.
+var update = flag.Bool("update", false, "rewrite files that are generated from the code")
 
 // TestConfigurationPage generates docs/configuration.md from the Config types: every key, its
 // default and the comment on its field. A key without a comment is a fault.

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -54,7 +53,7 @@ func historyMetrics(t *testing.T) []string {
 	reg := &described{Registerer: prometheus.NewRegistry()}
 	cfg := store.DefaultConfig()
 	cfg.Addresses = []string{"127.0.0.1:1"} // never asked
-	s, err := store.Open(store.Options{Config: cfg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg})
+	s, err := store.Open(store.Options{Config: cfg, Logger: slog.New(slog.DiscardHandler), Registerer: reg})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestSameOrigin(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			// A path that does not exist shows that the origin is judged before anything else.
-			handler := sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }))
+			handler := sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/nowhere", nil)
 			req.Host = tt.host
 			if tt.origin != "" {
