@@ -75,6 +75,7 @@ type member struct {
 	acknowledged                             *itsm.Acknowledgement
 	recent                                   []time.Time // starts, for flapping
 	last                                     *last       // set once another incident holds the alert
+	restless                                 bool        // in incident.restless
 	touched                                  bool
 }
 
@@ -249,7 +250,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 	case c.once && a.once: // an earlier event that comes late
 		e.begin(a, in, c)
 	case c.once:
-	case !c.explicit && c.start.Equal(a.start): // began and ended in this record
+	case !c.explicit && c.start.Equal(a.start) && (c.expires.IsZero() || c.expires.After(e.clock)): // began and ended in this record
 		e.resume(a, in, c)
 	case a.expired && (c.expires.IsZero() || c.expires.After(e.clock)), c.expires.After(a.end) && c.expires.After(e.clock):
 		e.resume(a, in, c)
@@ -276,10 +277,7 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	if m.count == 1 || c.start.Before(m.startsAt) {
 		m.startsAt = c.start
 	}
-	m.recent = append(m.recent, e.clock)
-	if over := len(m.recent) - e.cfg.Incident.FlapCount; over > 0 {
-		m.recent = m.recent[over:]
-	}
+	e.began(m, e.clock)
 	if e.opts.Keep {
 		a.past = append(a.past, span{start: c.start, member: m})
 	}
@@ -291,9 +289,6 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 		e.touchLoose(a)
 	case m.inc != nil:
 		m.inc.hyp.LastJoined = e.clock
-		if len(m.recent) == 2 && !slices.Contains(m.inc.restless, m) {
-			m.inc.restless = append(m.inc.restless, m)
-		}
 		e.reopen(m)
 		e.touchMember(m)
 		e.touch(m.inc)
@@ -315,6 +310,25 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	}
 	if c.once {
 		e.end(a, c.start, itsm.StatusResolved)
+	}
+}
+
+// began notes when periods of a member began, to tell whether it flaps.
+func (e *Engine) began(m *member, at ...time.Time) {
+	m.recent = append(m.recent, at...)
+	if over := len(m.recent) - e.cfg.Incident.FlapCount; over > 0 {
+		m.recent = m.recent[over:]
+	}
+	if m.inc != nil {
+		m.inc.watch(m)
+	}
+}
+
+// watch has an incident look at a member that may flap.
+func (inc *incident) watch(m *member) {
+	if len(m.recent) > 1 && !m.restless {
+		m.restless = true
+		inc.restless = append(inc.restless, m)
 	}
 }
 

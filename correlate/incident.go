@@ -41,7 +41,7 @@ type incident struct {
 	told       int       // alerts that the timeline has told of
 	toldAt     time.Time
 
-	restless []*member // that have fired often enough to flap
+	restless []*member // that have fired more than once of late
 
 	services   []string // that the cause hurts
 	servicesOf cmdb.Node
@@ -102,6 +102,10 @@ func (e *Engine) number(ordinal uint64) string {
 func (e *Engine) join(m *member, inc *incident) {
 	a := m.alert
 	a.waiting = nil
+	if have := a.in(inc); have != nil {
+		e.rejoin(have, m)
+		return
+	}
 	a.members = append(a.members, m)
 	m.inc = inc
 	e.index.Attach(m.obs, inc.hyp)
@@ -112,6 +116,21 @@ func (e *Engine) join(m *member, inc *incident) {
 	}
 	e.save(a)
 	e.touchMember(m)
+	e.touch(inc)
+}
+
+// rejoin brings a waiting period to the member that its alert has in the incident from an earlier one.
+func (e *Engine) rejoin(have, m *member) {
+	inc := have.inc
+	inc.tally(have, -1)
+	e.unite(have, m)
+	have.status, have.lastStartsAt, have.endsAt, have.last = m.status, m.lastStartsAt, m.endsAt, nil
+	inc.tally(have, 1)
+	e.began(have, m.recent...)
+	inc.hyp.LastJoined = e.clock
+	if inc.counts.Firing > 0 {
+		inc.quietAt = time.Time{}
+	}
 	e.touch(inc)
 }
 
@@ -154,9 +173,8 @@ func (inc *incident) recount(g *cmdb.Graph) {
 	quiet := inc.quietAt
 	for _, m := range inc.list {
 		inc.enter(m, g)
-		if len(m.recent) > 1 {
-			inc.restless = append(inc.restless, m)
-		}
+		m.restless = false
+		inc.watch(m)
 	}
 	if inc.counts.Firing == 0 {
 		inc.quietAt = quiet
@@ -386,19 +404,17 @@ func (e *Engine) schedule(inc *incident) {
 // has fired FlapCount times within FlapWindow, until it has not fired anew for as long.
 func (e *Engine) flaps(inc *incident) (bool, time.Time) {
 	var until time.Time
-	for _, m := range inc.restless {
-		n := len(m.recent)
-		if n < e.cfg.Incident.FlapCount {
-			continue
+	inc.restless = slices.DeleteFunc(inc.restless, func(m *member) bool {
+		n, last := len(m.recent), m.recent[len(m.recent)-1]
+		end := last.Add(e.cfg.Incident.FlapWindow)
+		if m.restless = end.After(e.clock); !m.restless {
+			return true
 		}
-		last := m.recent[n-1]
-		if last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) > e.cfg.Incident.FlapWindow {
-			continue
-		}
-		if end := last.Add(e.cfg.Incident.FlapWindow); end.After(e.clock) && end.After(until) {
+		if n >= e.cfg.Incident.FlapCount && last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) <= e.cfg.Incident.FlapWindow && end.After(until) {
 			until = end
 		}
-	}
+		return false
+	})
 	return !until.IsZero(), until
 }
 

@@ -196,17 +196,20 @@ func essence(e *Engine) []string {
 	return out
 }
 
-// bytesSource draws random numbers from bytes, so that a fuzzer can change single decisions.
-type bytesSource struct{ data []byte }
+// bytesSource draws random numbers from bytes, so that a fuzzer can change single decisions, and from rest when
+// there are no more.
+type bytesSource struct {
+	data []byte
+	rest rand.PCG
+}
 
 func (s *bytesSource) Uint64() uint64 {
 	if len(s.data) < 2 {
-		s.data = nil
-		return 0
+		return s.rest.Uint64()
 	}
-	v := binary.LittleEndian.Uint16(s.data)
+	v := uint64(binary.LittleEndian.Uint16(s.data))
 	s.data = s.data[2:]
-	return uint64(v)<<48 | uint64(v)<<16 | math.MaxUint16 // rand takes the upper or the lower bits
+	return v<<48 | v<<16 | math.MaxUint16 // rand takes the upper or the lower bits
 }
 
 // FuzzEngine tries histories that a fuzzer invents on everything that is promised of all histories.
@@ -220,7 +223,7 @@ func FuzzEngine(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records := newHistory(&bytesSource{data}, min(60, 2+len(data)/30))
+		records := newHistory(&bytesSource{data: data}, min(60, 2+len(data)/30))
 		checkHistory(t, records)
 		checkTwice(t, records)
 		checkRestore(t, records, rand.New(rand.NewPCG(uint64(len(data)), 5))) //nolint:gosec // repeatable
