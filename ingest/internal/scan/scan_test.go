@@ -104,7 +104,7 @@ func corpus() []string {
 		`1 2`, `{}`, `[]`, `[`, `]`, `{`, `}`, `[]]`, `[,]`, `[1,]`, `[1 2]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{a:1}`, `{,}`, `{"a":1,,}`,
 		`{"a":{"b":[1,2,{"c":null}]},"a":2}`, "\t\n\r [ 1 , 2 ] ", "\v1", "\x001", "1\x00", "\ufeff{}",
 		`"plain"`, `"esc \" \\ \/ \b \f \n \r \t"`, `"\u00fc\u6e29"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00"`, `"\ud83d\ud83d\ude00"`, `"\ud83dx"`,
-		`"\u12"`, `"\u12g4"`, `"\x"`, `"\`, `"\"`, `"`, `"\u0000"`, "\"tab\t\"", "\"line\n\"", "\"esc \\n then\t\"", "\"\xff\"", "\"\\n\xff\xc3\"", "\"\xed\xa0\x80\"",
+		`"\u12"`, `"\u12g4"`, `"\x"`, `"\`, `"\"`, `"`, `"\u0000"`, "\"tab\t\"", "\"line\n\"", "\"esc \\n then\t\"", "\"esc \\n then\x1f\"", "\"\x1f\"", "\"\x20\"", "\"\xff\"", "\"\\n\xff\xc3\"", "\"\xed\xa0\x80\"",
 		`"ünï 温度 😀"`, `{"\u0061":1,"a":2}`, `["\ud800\u0041"]`, `"\uD83D\uDE00"`, `"` + strings.Repeat(`\u00e9`, 100) + `"`,
 		strings.Repeat("[", 200) + strings.Repeat("]", 200), strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
 		strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300), strings.Repeat("[", 1<<20),
