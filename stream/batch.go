@@ -127,12 +127,32 @@ func (b *batch) seal(id identity, at time.Time) []byte {
 	return b.buf
 }
 
-// squeeze compresses the records with zstd; call it before seal, add nothing after it.
-func (b *batch) squeeze() error {
+// compression reads the name of a codec; none is 0.
+func compression(name string) (c kafka.Compression, known bool) {
+	if name == "none" || name == "" {
+		return 0, true
+	}
+	for _, c := range []kafka.Compression{kafka.Gzip, kafka.Snappy, kafka.Lz4, kafka.Zstd} {
+		if c.String() == name {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
+// squeezeLeast is the size below which compressing a batch does not pay.
+const squeezeLeast = 1 << 10
+
+// squeeze compresses the records; call it before seal, add nothing after it. It does nothing for a
+// batch that is small or compressed already.
+func (b *batch) squeeze(c kafka.Compression) error {
+	if c == 0 || b.size() < squeezeLeast || binary.BigEndian.Uint16(b.buf[frameHead+posAttrs:]) != 0 {
+		return nil
+	}
 	var out bytes.Buffer
 	out.Grow(len(b.buf) / 4)
 	out.Write(b.buf[:frameHead+batchHeader])
-	w := kafka.Zstd.Codec().NewWriter(&out)
+	w := c.Codec().NewWriter(&out)
 	if _, err := w.Write(b.buf[frameHead+batchHeader:]); err != nil {
 		return fmt.Errorf("compress batch: %w", errors.Join(err, w.Close()))
 	}
@@ -140,7 +160,7 @@ func (b *batch) squeeze() error {
 		return fmt.Errorf("compress batch: %w", err)
 	}
 	b.buf = out.Bytes()
-	binary.BigEndian.PutUint16(b.buf[frameHead+posAttrs:], uint16(kafka.Zstd))
+	binary.BigEndian.PutUint16(b.buf[frameHead+posAttrs:], uint16(c))
 	return nil
 }
 

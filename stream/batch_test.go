@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	kafka "github.com/segmentio/kafka-go"
 )
 
 // resum makes the checksum of a batch right.
@@ -35,7 +36,7 @@ func TestBatchRoundTrip(t *testing.T) {
 		}
 		if squeezed {
 			before := b.size()
-			if err := b.squeeze(); err != nil || b.size() > before/10 {
+			if err := b.squeeze(kafka.Zstd); err != nil || b.size() > before/10 {
 				t.Fatalf("%d bytes from %d, %v", b.size(), before, err)
 			}
 		}

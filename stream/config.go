@@ -11,6 +11,12 @@ import (
 type Config struct {
 	// Brokers are the addresses (host:port) to start from. Empty: the embedded broker.
 	Brokers []string `yaml:"brokers"`
+	// How to connect with TLS.
+	TLS TLSConfig `yaml:"tls"`
+	// How to log in.
+	SASL SASLConfig `yaml:"sasl"`
+	// Compression of what is written: none, gzip, snappy, lz4 or zstd. Default none.
+	Compression string `yaml:"compression"`
 	// TopicPrefix stands before the name of every topic and transactional id, e.g. "prod.".
 	TopicPrefix string `yaml:"topic_prefix"`
 	// Shards is the number of partitions of `events`; fixed when the topics are created. Default 1.
@@ -35,6 +41,7 @@ type Config struct {
 // DefaultConfig returns the configuration without a file.
 func DefaultConfig() Config {
 	return Config{
+		Compression:     "none",
 		Shards:          1,
 		Replication:     -1,
 		EventsRetention: 7 * 24 * time.Hour,
@@ -56,6 +63,9 @@ func (c *Config) Validate() error {
 			errs = append(errs, errors.New("kafka."+path+": "+fmt.Sprintf(format, args...)))
 		}
 	}
+	c.authFaults(fault)
+	_, known := compression(c.Compression)
+	fault(!known, "compression", "must be none, gzip, snappy, lz4 or zstd, got %q", c.Compression)
 	fault(!prefixPattern.MatchString(c.TopicPrefix), "topic_prefix",
 		"only letters, digits, '.', '_' and '-', at most 100, got %q", c.TopicPrefix)
 	fault(c.Shards < 1 || c.Shards > 1000, "shards", "must be 1 to 1000, got %d", c.Shards)

@@ -180,7 +180,10 @@ func (l *lane) write(ctx context.Context, ps []*part) {
 	l.batch.reset()
 	l.batch.add(shardKey(l.shard), l.value)
 	l.senders = len(ps)
-	err := l.s.produce(ctx, topicEvents, l.shard, l.batch.seal(anonymous(), now))
+	err := l.batch.squeeze(l.s.codec)
+	if err == nil {
+		err = l.s.produce(ctx, topicEvents, l.shard, l.batch.seal(anonymous(), now))
+	}
 	if err != nil {
 		err = fmt.Errorf("write to shard %d: %w", l.shard, err)
 		l.s.met.dropped.WithLabelValues("write").Add(float64(len(ps)))

@@ -92,6 +92,10 @@ func (p *producer) write(ctx context.Context, at place, b *batch) error {
 		p.fail(err)
 		return err
 	}
+	if err := b.squeeze(p.s.codec); err != nil {
+		p.fail(err)
+		return err
+	}
 	start := time.Now()
 	sealed := b.seal(identity{producer: p.id, epoch: p.epoch, sequence: seq}, start)
 	give := newPatience(p.s.cfg.ProduceTimeout)

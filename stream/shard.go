@@ -13,6 +13,7 @@ import (
 
 	"signalbox/itsm"
 
+	kafka "github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -364,7 +365,7 @@ func (sh *Shard) checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 	b.add(ownerKey(sh.n), value)
 	sh.s.met.checkpoint.Observe(float64(b.size()))
 	if b.size() > squeezeFrom {
-		if err := b.squeeze(); err != nil {
+		if err := b.squeeze(kafka.Zstd); err != nil {
 			return err
 		}
 	}

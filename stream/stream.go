@@ -48,6 +48,7 @@ type Stream struct {
 	log       *slog.Logger
 	met       *metrics
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	codec     kafka.Compression
 	transport *kafka.Transport
 	client    *kafka.Client
 	epoch     string
@@ -77,6 +78,10 @@ func Open(ctx context.Context, opts Options) (*Stream, error) {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: requestTimeout}).DialContext
 	}
+	dial, err := opts.Config.secured(dial)
+	if err != nil {
+		return nil, err
+	}
 	// Kafka's client library logs nothing; the context of its background work ends with Close.
 	transport := &kafka.Transport{ClientID: clientID, Dial: dial, DialTimeout: requestTimeout, IdleTimeout: time.Minute}
 	s := &Stream{
@@ -84,9 +89,10 @@ func Open(ctx context.Context, opts Options) (*Stream, error) {
 		dial: dial, transport: transport,
 		client: &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: requestTimeout, Transport: transport},
 	}
+	s.codec, _ = compression(opts.Config.Compression) // Validate has looked
 	s.versions = newVersions(s)
 	s.door = newDoor(s, opts.ShardBy)
-	err := s.createTopics(ctx)
+	err = s.createTopics(ctx)
 	if err == nil {
 		if err := s.setRetention(ctx); err != nil { // e.g. we may not; the topic works all the same
 			s.log.WarnContext(ctx, "the retention of events is not as configured", "err", err)
