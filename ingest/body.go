@@ -42,6 +42,7 @@ func (in *Ingest) body(w http.ResponseWriter, r *http.Request) (body []byte, don
 	n, err := buf.ReadFrom(io.LimitReader(reader, smallBody))
 	if err == nil && n == smallBody {
 		if done, err = place(r.Context(), in.large); err == nil {
+			_ = control.SetReadDeadline(time.Now().Add(in.cfg.ReadTimeout)) // it was we who kept it waiting
 			n, err = buf.ReadFrom(io.LimitReader(reader, in.cfg.MaxBody+1-smallBody))
 			n += smallBody
 		}

@@ -49,7 +49,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Identity:       IdentityConfig{IgnoreLabels: []string{"prometheus_replica", "__replica__"}},
-		ResolveTimeout: 5 * time.Minute, MaxBody: 32 << 20, ReadTimeout: 30 * time.Second, MaxWaiting: 4096, MaxLarge: 4,
+		ResolveTimeout: 5 * time.Minute, MaxBody: 32 << 20, ReadTimeout: 30 * time.Second, MaxWaiting: 4096, MaxLarge: 2,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -601,20 +602,52 @@ func TestDoors_bodyThatNeverComes(t *testing.T) {
 	}
 }
 
-// TestDoors_slowLog makes sure that the deadline of a body does not end the wait for the log.
-func TestDoors_slowLog(t *testing.T) {
-	h := newHouse(t, func(c *ingest.Config) { c.ReadTimeout = 20 * time.Millisecond })
-	h.answer = func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-			return nil
-		}
+// timed is a writer that notes the deadlines of the request's body: set or lifted.
+type timed struct {
+	*httptest.ResponseRecorder
+	deadlines []string
+}
+
+func (w *timed) SetReadDeadline(at time.Time) error {
+	word := "set"
+	if at.IsZero() {
+		word = "lifted"
 	}
-	good := paths()[postPath](ingesttest.Good("a"))
-	if status, code := raw(t, h, fmt.Sprintf("Content-Length: %d\r\n", len(good)), good, false); status != http.StatusOK {
-		t.Errorf("got %d %q", status, code)
+	w.deadlines = append(w.deadlines, word)
+	return nil
+}
+
+// TestDoors_deadline: the wait for a place is not taken off a body's time, nor is the wait for the
+// log; a body that could not be read keeps its deadline, because the server reads on before it
+// answers.
+func TestDoors_deadline(t *testing.T) {
+	small := paths()[postPath](ingesttest.Good("a"))
+	for _, tc := range []struct {
+		name, body, encoding string
+		want                 []string
+	}{
+		{"small", small, "", []string{"set", "lifted"}},
+		{"large", large(), "", []string{"set", "set", "lifted"}},
+		{"broken", small, "gzip", []string{"set"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHouse(t)
+			w := &timed{ResponseRecorder: httptest.NewRecorder()}
+			var atLog []string
+			h.answer = func(context.Context) error {
+				atLog = slices.Clone(w.deadlines)
+				return nil
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, postPath, strings.NewReader(tc.body))
+			r.Header.Set("Content-Encoding", tc.encoding)
+			h.ServeHTTP(w, r)
+			if diff := cmp.Diff(tc.want, w.deadlines); diff != "" {
+				t.Error(diff)
+			}
+			if w.Code == http.StatusOK && !slices.Equal(atLog, tc.want) {
+				t.Errorf("while waiting for the log: %v", atLog)
+			}
+		})
 	}
 }
 
