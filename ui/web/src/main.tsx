@@ -17,6 +17,7 @@ import "./styles/base.css";
 import "./styles/board.css";
 import "./styles/panel.css";
 import "./styles/pages.css";
+import "./history/history.css";
 
 const store = new BoardStore();
 const person = setting("signalbox.person");

@@ -54,7 +54,8 @@ export function url(path: string, params: Params = {}): string {
   return text ? `${path}?${text}` : path;
 }
 
-async function get<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
+/** Reads something; the answer is taken at its word. */
+export async function get<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
   return answer<T>(await fetch(url(path, params), { headers: { Accept: "application/json" }, signal: signal ?? null }));
 }
 

@@ -1,5 +1,6 @@
-// The frame: header, one of three pages, foot line, and the keys that work everywhere.
+// The frame: header, one of four pages, foot line, and the keys that work everywhere.
 import { useState } from "react";
+import { HistoryPage } from "../history/HistoryPage";
 import { AlertsPage } from "../pages/AlertsPage";
 import { ConnectPage } from "../pages/ConnectPage";
 import { IncidentsPage } from "../pages/IncidentsPage";
@@ -38,7 +39,7 @@ export function App() {
   return (
     <div className="frame">
       <Header page={page} />
-      {page === "connect" ? <ConnectPage waiting={empty} /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
+      {page === "connect" ? <ConnectPage waiting={empty} /> : page === "history" ? <HistoryPage /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
       <Foot page={page} />
       <Announcer />
       {help && <HelpDialog onClose={() => setHelp(false)} />}

@@ -1,6 +1,6 @@
 // F6 goes from one region of the page to the next, as in every desktop program.
 
-const regions = [".top", ".tabs", ".query", ".grid", ".panel", ".cm", ".foot"];
+const regions = [".top", ".tabs", ".query", ".span", ".vol", ".grid", ".panel", ".cm", ".foot"];
 const focusable = "a[href], button:not(:disabled), input:not(:disabled), textarea, select, [tabindex='0']";
 
 /** Moves the focus to the first thing that can have it in the next region (1) or the one before (-1). */

@@ -1,7 +1,7 @@
 // Where the person is, in the address: everything that can be linked to stands there.
 import { useSyncExternalStore } from "react";
 
-export type Page = "incidents" | "alerts" | "connect";
+export type Page = "incidents" | "alerts" | "history" | "connect";
 
 export interface Route {
   page: Page;
@@ -14,7 +14,7 @@ export interface Route {
 export function readRoute(pathname: string, search: string): Route {
   const [first = "", second = ""] = pathname.split("/").filter(Boolean);
   const params = new URLSearchParams(search);
-  const page: Page = first === "alerts" || first === "connect" ? first : "incidents";
+  const page: Page = first === "alerts" || first === "history" || first === "connect" ? first : "incidents";
   return {
     page,
     incident: page === "incidents" && first === "incidents" && second !== "" ? decode(second) : null,
@@ -61,20 +61,27 @@ function tell(): void {
 export function go(part: Partial<Route>, replace = false): void {
   const now = get();
   const base = part.page !== undefined && part.page !== now.page ? { page: part.page, incident: null, tab: "", q: "" } : now;
-  const target = writeRoute({ ...base, ...part });
+  goTo(writeRoute({ ...base, ...part }), replace);
+}
+
+/** Goes to an address of this app. */
+export function goTo(target: string, replace = false): void {
   if (target === location.pathname + location.search) return;
   if (replace) history.replaceState(null, "", target);
   else history.pushState(null, "", target);
   tell();
 }
 
-export function useRoute(): Route {
-  return useSyncExternalStore((listener) => {
-    listeners.add(listener);
-    addEventListener("popstate", listener);
-    return () => {
-      listeners.delete(listener);
-      removeEventListener("popstate", listener);
-    };
-  }, get);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  addEventListener("popstate", listener);
+  return () => {
+    listeners.delete(listener);
+    removeEventListener("popstate", listener);
+  };
 }
+
+export const useRoute = (): Route => useSyncExternalStore(subscribe, get);
+
+/** What stands behind the path, for a page that keeps more there than a Route holds. */
+export const useSearch = (): string => useSyncExternalStore(subscribe, () => location.search);

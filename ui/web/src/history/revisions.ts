@@ -21,18 +21,23 @@ const time = (of: (r: Row) => string | null): Reader => (r, now) => {
 
 const cause = (r: Row): string | null => {
   const best = bestCause(r);
-  return best === undefined ? null : `${best.name} ${best.score.toFixed(2)}${best.reporting ? "" : ", not itself reporting"}`;
+  return best === undefined ? null : `${best.name}${best.reporting ? "" : ", not itself reporting"}`;
 };
+
+// So many others say enough.
+const mostOthers = 3;
+
+const others = (r: Row): string => (bestCause(r) === undefined ? r.causes : r.causes.slice(1)).slice(0, mostOthers).map((c) => `${c.name} ${c.score.toFixed(2)}`).join(", ");
 
 /** The fields in the order in which people ask for them. */
 const fields: [string, Reader][] = [
   ["State", (r) => stateWords[r.state]],
-  ["Title", (r) => r.title],
   ["Priority", (r) => `P${r.priority}${r.priorityOverride === null ? "" : ", set by a person"}`],
   ["Severity", (r) => r.severity],
   ["Impact", (r) => r.impact],
   ["Urgency", (r) => r.urgency],
   ["Cause", cause],
+  ["Score", (r) => bestCause(r)?.score.toFixed(2) ?? null],
   ["Alerts", (r) => r.alertCounts.total],
   ["Firing", (r) => r.alertCounts.firing],
   ["Suppressed", (r) => r.alertCounts.suppressed],
@@ -51,6 +56,9 @@ const fields: [string, Reader][] = [
   ["Category", (r) => r.category],
   ["Site", (r) => r.site],
   ["Started", time((r) => r.startedAt)],
+  ["Title", (r) => r.title],
+  ["Other causes", others],
+  ["Links", (r) => r.links.map((l) => `${l.type.replaceAll("_", " ")} ${l.to}`).join(", ")],
 ];
 
 /** The sets: what left stands before, what came stands after. */
@@ -83,10 +91,14 @@ export function differences(before: Row, after: Row, now: number): Difference[] 
   return out;
 }
 
-/** The change of a revision in one line. */
+// In one line these only repeat what other fields say.
+const repeats = ["Title", "Item names", "Score", "Firing", "Other causes"];
+
+/** The change of a revision in one line; the first one has no revision before it. */
 export function summary(before: Row | undefined, after: Row, now: number): string {
   if (before === undefined) return `${after.title}, ${plural(after.alertCounts.total, "alert")}`;
   const all = differences(before, after, now);
-  if (all.length === 0) return "nothing that is shown here";
-  return all.map((d) => (d.field === "Title" || d.field === "Item names" ? d.field.toLowerCase() : `${d.field.toLowerCase()} ${d.before} → ${d.after}`)).join(", ");
+  const telling = all.filter((d) => !repeats.includes(d.field));
+  if (all.length === 0) return "nothing that people see";
+  return (telling.length === 0 ? all : telling).map((d) => `${d.field.toLowerCase()} ${d.before} → ${d.after}`).join(", ");
 }
