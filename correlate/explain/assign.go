@@ -412,7 +412,24 @@ func (x *Index) explains(c choice, e *entry) bool {
 	if len(h.body.items) == 1 && h.Change == "" && h.body.items[h.Cause] != nil { // an item that only blames itself
 		return score > have
 	}
+	if c.belief.own && h.Change == "" && 3*score >= 2*have && x.hurts(c.node, h) {
+		return true // one cause instead of two: what hurts the cause explains what that hurts
+	}
 	return score >= have*margin/100 || c.belief.strength*share/1000-own >= outweighs
+}
+
+// hurts tells whether what the cause of a hypothesis itself reports comes, more likely than not, from an item.
+func (x *Index) hurts(n cmdb.Node, h *Hypothesis) bool {
+	in := h.body.items[h.Cause]
+	if in == nil {
+		return false
+	}
+	for _, w := range in.ways {
+		if weightOf(w.causes, n) < 50 {
+			return false
+		}
+	}
+	return true
 }
 
 // joins names the hypotheses around a cause that it explains, to be merged into the target.
