@@ -246,13 +246,13 @@ func TestRetention(t *testing.T) {
 	for i := range 5 {
 		bt.reset()
 		bt.add(shardKey(0), appendTime(nil, old.Add(time.Duration(i)*time.Minute)))
-		if err := s.produce(t.Context(), topicEvents, 0, bt.seal(anonymous(), old)); err != nil {
+		if _, err := s.produce(t.Context(), topicEvents, 0, bt.seal(anonymous(), old)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	bt.reset()
 	bt.add([]byte("inc-old"), []byte(`{"id":"inc-old"}`))
-	if err := s.produce(t.Context(), itsm.TopicIncidents, 0, bt.seal(anonymous(), old)); err != nil {
+	if _, err := s.produce(t.Context(), itsm.TopicIncidents, 0, bt.seal(anonymous(), old)); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, sh, 0, 3)
@@ -312,7 +312,7 @@ func TestLostRecords(t *testing.T) {
 	for range 3 {
 		var bt batch
 		bt.add(shardKey(0), appendTime(nil, old))
-		if err := s.produce(t.Context(), topicEvents, 0, bt.seal(anonymous(), old)); err != nil {
+		if _, err := s.produce(t.Context(), topicEvents, 0, bt.seal(anonymous(), old)); err != nil {
 			t.Fatal(err)
 		}
 	}

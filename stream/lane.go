@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/itsm"
@@ -26,10 +27,24 @@ type lane struct {
 	batch   batch
 	value   []byte
 	senders int // parts in the last record
+
+	written atomic.Int64 // the offset behind the last record
+	average atomic.Int64 // its size, about
+	// read is the offset behind what the shard's engine has taken, -1 while it has its owner elsewhere.
+	read atomic.Int64
 }
 
 func newLane(s *Stream, shard int) *lane {
-	return &lane{s: s, shard: shard, wake: make(chan struct{}, 1)}
+	l := &lane{s: s, shard: shard, wake: make(chan struct{}, 1)}
+	l.read.Store(-1)
+	return l
+}
+
+// behind tells whether so much waits for the shard's engine that retention might reach it. To take
+// more would be to promise what the log cannot keep.
+func (l *lane) behind() bool {
+	read, limit := l.read.Load(), l.s.cfg.EventsMaxBytes/2
+	return read >= 0 && limit > 0 && (l.written.Load()-read)*l.average.Load() > limit
 }
 
 // put takes all parts or, when they do not fit, none.
@@ -37,6 +52,9 @@ func (l *lane) put(ps []*part) bool {
 	size := 0
 	for _, p := range ps {
 		size += len(p.body)
+	}
+	if l.behind() {
+		return false
 	}
 	l.mu.Lock()
 	// A request that is larger than the queue is taken when nothing else waits.
@@ -181,8 +199,9 @@ func (l *lane) write(ctx context.Context, ps []*part) {
 	l.batch.add(shardKey(l.shard), l.value)
 	l.senders = len(ps)
 	err := l.batch.squeeze(l.s.codec)
+	var at int64
 	if err == nil {
-		err = l.s.produce(ctx, topicEvents, l.shard, l.batch.seal(anonymous(), now))
+		at, err = l.s.produce(ctx, topicEvents, l.shard, l.batch.seal(anonymous(), now))
 	}
 	if err != nil {
 		err = fmt.Errorf("write to shard %d: %w", l.shard, err)
@@ -190,6 +209,8 @@ func (l *lane) write(ctx context.Context, ps []*part) {
 	} else {
 		l.s.met.recordsOut.Inc()
 		l.s.met.bytesOut.Add(float64(len(l.value)))
+		l.written.Store(at + 1)
+		l.average.Store(l.average.Load() + (int64(len(l.value))-l.average.Load())/8)
 	}
 	size := 0
 	for _, p := range ps {

@@ -99,7 +99,8 @@ func (sh *Shard) Recover(ctx context.Context, load func(itsm.Entity) error) (its
 	}
 	sh.s.versions.used(sh.n, pos)
 	sh.in = sh.s.fetcher(topicEvents, sh.n, pos.Offset)
-	sh.saved, sh.returned = pos, pos.Offset
+	sh.saved = pos
+	sh.took(pos.Offset)
 	sh.log.InfoContext(ctx, "shard taken over", "epoch", sh.prod.epoch, "offset", pos.Offset, "entities", len(entities))
 	return pos, nil
 }
@@ -206,7 +207,7 @@ func (sh *Shard) advance(ctx context.Context) error {
 	}
 	at := sh.saved
 	at.Offset = sh.in.offset
-	sh.returned = at.Offset
+	sh.took(at.Offset)
 	return sh.checkpoint(ctx, nil, at)
 }
 
@@ -311,7 +312,7 @@ func (sh *Shard) due(ctx context.Context, deadline time.Time) ([]itsm.Record, er
 		return nil, nil
 	}
 	rs := sh.ready[:n:n]
-	sh.returned = rs[n-1].Offset + 1
+	sh.took(rs[n-1].Offset + 1)
 	if sh.ready, sh.held = sh.ready[n:], false; len(sh.ready) == 0 {
 		sh.ready = nil
 	}
@@ -379,8 +380,15 @@ func (sh *Shard) checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 	return nil
 }
 
+// took notes what the engine has, and tells the door.
+func (sh *Shard) took(offset int64) {
+	sh.returned = offset
+	sh.s.door.lanes[sh.n].read.Store(offset)
+}
+
 // Close gives the reading connection back.
 func (sh *Shard) Close() error {
+	sh.s.door.lanes[sh.n].read.Store(-1)
 	if sh.in != nil {
 		sh.in.close()
 	}

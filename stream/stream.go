@@ -192,17 +192,17 @@ func (s *Stream) scanFrom(ctx context.Context, t itsm.Topic, partition int, from
 }
 
 // produce writes one sealed batch without a producer id: a repeat after a lost answer doubles
-// it, so it serves idempotent inputs only.
-func (s *Stream) produce(ctx context.Context, t itsm.Topic, partition int, sealed []byte) error {
+// it, so it serves idempotent inputs only. It returns the offset of the first record.
+func (s *Stream) produce(ctx context.Context, t itsm.Topic, partition int, sealed []byte) (int64, error) {
 	give := newPatience(s.cfg.ProduceTimeout)
 	for {
-		_, err := s.send(ctx, s.cfg.topicName(t), partition, sealed)
+		at, err := s.send(ctx, s.cfg.topicName(t), partition, sealed)
 		if err == nil {
-			return nil
+			return at, nil
 		}
 		s.met.retries.Inc()
 		if err = give.retry(ctx, err); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

@@ -200,7 +200,7 @@ func (s *Stream) ensureEpoch(ctx context.Context) error {
 	s.epoch = id + suffix
 	var b batch
 	b.add([]byte(keyEpoch), []byte(s.epoch))
-	if err := s.produce(ctx, itsm.TopicIncidents, 0, b.seal(anonymous(), time.Now())); err != nil {
+	if _, err := s.produce(ctx, itsm.TopicIncidents, 0, b.seal(anonymous(), time.Now())); err != nil {
 		return fmt.Errorf("write epoch of incidents: %w", err)
 	}
 	return nil

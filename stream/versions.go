@@ -62,7 +62,7 @@ func (s *Stream) PutVersion(ctx context.Context, data []byte) (string, error) {
 		n := min(len(rest), chunkSize)
 		b.reset()
 		b.add([]byte(chunkKey(id, m.Chunks)), rest[:n])
-		if err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
+		if _, err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
 			return "", fmt.Errorf("store chunk %d of version %s: %w", m.Chunks, id, err)
 		}
 		rest = rest[n:]
@@ -73,7 +73,7 @@ func (s *Stream) PutVersion(ctx context.Context, data []byte) (string, error) {
 	}
 	b.reset()
 	b.add([]byte(versionPrefix+id), value)
-	if err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
+	if _, err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
 		return "", fmt.Errorf("store manifest of version %s: %w", id, err)
 	}
 	s.versions.memo.put(id, data)
@@ -232,7 +232,7 @@ func (s *Stream) Retire(ctx context.Context, now time.Time) error {
 		for n := range m.Chunks {
 			b.add([]byte(chunkKey(id, n)), nil)
 		}
-		if err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
+		if _, err := s.produce(ctx, itsm.TopicCMDB, 0, b.seal(anonymous(), time.Now())); err != nil {
 			errs = append(errs, fmt.Errorf("delete version %s: %w", id, err))
 			continue
 		}

@@ -210,6 +210,25 @@ func testOverload(e *env) {
 	}
 }
 
+// testEngineBehind: a door takes no more than the log keeps until the engine has read it.
+func testEngineBehind(e *env) {
+	n := e.open(func(o *stream.Options) { o.Config.EventsMaxBytes = 8 << 20 }).runDoor()
+	sh, _, _ := n.own(0)
+	taken := 0
+	var err error
+	for ; err == nil && taken < 100; taken++ {
+		err = n.Door().Append(e.ctx, itsm.Input{Alerts: large(1, 400<<10)})
+	}
+	if !errors.Is(err, itsm.ErrOverloaded) || taken < 5 {
+		e.Fatalf("after %d × 400 KiB of 8 MiB: %v, want ErrOverloaded at about half", taken, err)
+	}
+	rs := e.read(sh, taken-1)
+	if len(rs) != taken-1 {
+		e.Errorf("%d records, want %d", len(rs), taken-1)
+	}
+	n.append(itsm.Input{Alerts: alerts("after", 1)})
+}
+
 // testBrokerAway: while the broker cannot be reached, senders and shards get an error that says
 // so, within the time limit; when it is back, the same door goes on, and so does the shard once it
 // was taken over again.

@@ -39,6 +39,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"RecordsGather", testGather},
 		{"AnswersAfterAck", testAnswersAfterAck},
 		{"Overload", testOverload},
+		{"EngineBehind", testEngineBehind},
 		{"BrokerAway", testBrokerAway},
 		{"EveryShard", testEveryShard},
 		{"ShardMismatch", testShardMismatch},
