@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -164,6 +165,9 @@ func withStream(ctx context.Context, cfg Config, use func(*stream.Stream) error)
 	quiet := slog.New(slog.DiscardHandler)
 	brokers := cfg.Kafka.Brokers
 	if len(brokers) == 0 {
+		if _, err := os.Stat(filepath.Join(cfg.Server.DataDir, "kafka")); err != nil {
+			return fmt.Errorf("nothing was recorded in %s (--data-dir names another folder): %w", cfg.Server.DataDir, err)
+		}
 		broker, err := stream.StartBroker(stream.BrokerOptions{ //nolint:contextcheck // it runs until it is closed below.
 			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Logger: quiet, Registerer: prometheus.NewRegistry(),
 		})

@@ -21,6 +21,7 @@ import (
 	"signalbox/correlate"
 	"signalbox/ingest/events"
 	"signalbox/itsm"
+	"signalbox/stream"
 )
 
 const replayHelp = `run a history through the engine at full speed
@@ -28,44 +29,108 @@ const replayHelp = `run a history through the engine at full speed
 No broker is needed. The incidents file gets the final state of every incident, one a line; the assignments file gets for each
 firing line of the events file the id of the incident that now holds it. The same input gives the same bytes.
 
-Example:
-  signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv`
+Instead of a file it reads what was recorded, from the embedded broker's folder or, with --config, from your brokers. Of what was recorded
+before --from only the estates and rules in force then are taken.
+
+Examples:
+  signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv
+  signalbox replay --data-dir data --from 2026-01-02T09:00:00Z --to 2026-01-02T10:00:00Z --out incidents.jsonl`
+
+// replayFlags are what a replay is told.
+type replayFlags struct {
+	estate                  files
+	events, config, dataDir string
+	out, assignments        string
+	from, to                moment
+}
+
+func (f *replayFlags) register(flags *flag.FlagSet) {
+	flags.Var(&f.estate, "estate", "estate `FILE`; may be given several times")
+	flags.StringVar(&f.events, "events", "", "events `FILE` (.jsonl, .jsonl.gz)")
+	flags.StringVar(&f.config, "config", "", "configuration `FILE`")
+	flags.StringVar(&f.dataDir, "data-dir", "", "read what was recorded in `DIR`, the folder of the embedded broker")
+	flags.Var(&f.from, "from", "with recorded events: begin at `TIME` (RFC 3339)")
+	flags.Var(&f.to, "to", "with recorded events: end before `TIME` (RFC 3339)")
+	flags.StringVar(&f.out, "out", "", "write incidents to `FILE`")
+	flags.StringVar(&f.assignments, "assignments", "", "write line,incident to `FILE`")
+}
+
+func (f *replayFlags) recorded() bool {
+	return f.dataDir != "" || !f.from.IsZero() || !f.to.IsZero()
+}
+
+func (f *replayFlags) check() error {
+	switch {
+	case f.out == "":
+		return usagef("--out is needed")
+	case f.events == "" && !f.recorded():
+		return usagef("--events is needed, or --data-dir, --from or --to for what was recorded")
+	case f.events != "" && f.recorded():
+		return usagef("--events does not go with --data-dir, --from and --to, which read what was recorded")
+	case f.assignments != "" && f.recorded():
+		return usagef("--assignments goes with --events: what was recorded has no lines")
+	case !f.from.IsZero() && !f.to.IsZero() && !f.from.Before(f.to.Time):
+		return usagef("--from must be before --to")
+	}
+	return nil
+}
+
+// moment is a time as a flag.
+type moment struct{ time.Time }
+
+// Set implements flag.Value.
+func (m *moment) Set(s string) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339Nano, s); err != nil {
+		return fmt.Errorf("a time such as 2026-01-02T10:00:00Z is expected")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (m *moment) String() string {
+	if m.IsZero() {
+		return ""
+	}
+	return m.Format(time.RFC3339Nano)
+}
 
 func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
-	var estate files
-	flags.Var(&estate, "estate", "estate `FILE`; may be given several times")
-	eventsPath := flags.String("events", "", "events `FILE` (.jsonl, .jsonl.gz)")
-	config := flags.String("config", "", "configuration `FILE`")
-	out := flags.String("out", "", "write incidents to `FILE`")
-	assignments := flags.String("assignments", "", "write line,incident to `FILE`")
+	var f replayFlags
+	f.register(flags)
 	if err := parse(p, flags); err != nil {
 		return err
 	}
-	if *eventsPath == "" || *out == "" {
-		return usagef("--events and --out are needed")
+	if err := f.check(); err != nil {
+		return err
 	}
-	cfg, err := Load(*config, p.Environ)
+	sf := serveFlags{config: f.config, dataDir: f.dataDir}
+	cfg, err := sf.load(p.Environ)
 	if err != nil {
 		return err
 	}
-	first, err := estateInput(append(cfg.Estate.Files, estate...))
+	first, err := estateInput(append(cfg.Estate.Files, f.estate...))
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	r, err := newReplay(cfg, first, *assignments != "")
+	r, err := newReplay(cfg, first, f.assignments != "")
 	if err != nil {
 		return err
 	}
-	if err := r.run(ctx, *eventsPath); err != nil {
+	if f.recorded() {
+		err = r.run(ctx, "the log", func(ctx context.Context, out chan<- []itsm.Record) error { return readLog(ctx, cfg, &f, out) })
+	} else {
+		err = r.runFile(ctx, f.events)
+	}
+	if err != nil {
 		return err
 	}
 	incidents := r.engine.Incidents()
-	if err := writeIncidents(*out, incidents); err != nil {
+	if err := writeIncidents(f.out, incidents); err != nil {
 		return fmt.Errorf("write incidents: %w", err)
 	}
-	if *assignments != "" {
-		if err := r.writeAssignments(*assignments); err != nil {
+	if f.assignments != "" {
+		if err := r.writeAssignments(f.assignments); err != nil {
 			return fmt.Errorf("write assignments: %w", err)
 		}
 	}
@@ -138,18 +203,23 @@ func newReplay(cfg Config, first *itsm.Version, keep bool) (*replayRun, error) {
 	return &replayRun{engine: engine, ignore: cfg.Identity.IgnoreLabels, first: first, keep: keep}, nil
 }
 
-func (r *replayRun) run(ctx context.Context, path string) error {
+func (r *replayRun) runFile(ctx context.Context, path string) error {
 	in, closeIn, err := openFile(path)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
 	defer closeIn()
 	reader := events.NewReader(in, events.ReaderOptions{Name: path, IgnoreLabels: r.ignore})
+	return r.run(ctx, path, func(ctx context.Context, out chan<- []itsm.Record) error { return readAhead(ctx, reader, out) })
+}
+
+// run applies what a source sends; name is what faults are reported with.
+func (r *replayRun) run(ctx context.Context, name string, source func(context.Context, chan<- []itsm.Record) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ahead := make(chan []itsm.Record, 4) // reading is half of the work, so it has a core of its own
 	group.Go(func() error {
 		defer close(ahead)
-		return readAhead(ctx, reader, ahead)
+		return source(ctx, ahead)
 	})
 	var refused error
 	for records := range ahead {
@@ -159,7 +229,7 @@ func (r *replayRun) run(ctx context.Context, path string) error {
 				r.first = nil
 			}
 			if fault := r.apply(records[i]); fault != nil && refused == nil {
-				refused = fmt.Errorf("%s: adopt at %s: %w", path, records[i].Time.Format(time.RFC3339Nano), fault)
+				refused = fmt.Errorf("%s: adopt at %s: %w", name, records[i].Time.Format(time.RFC3339Nano), fault)
 			}
 		}
 	}
@@ -170,6 +240,39 @@ func (r *replayRun) run(ctx context.Context, path string) error {
 		r.engine.Advance(r.last)
 	}
 	return nil
+}
+
+// errEnd ends reading the log at --to.
+var errEnd = errors.New("end")
+
+// readLog sends what was recorded in a window, and before it what decides how the window is read.
+func readLog(ctx context.Context, cfg Config, f *replayFlags, out chan<- []itsm.Record) error {
+	err := withStream(ctx, cfg, func(s *stream.Stream) error {
+		if s.Shards() > 1 {
+			return fmt.Errorf("the log has %d shards: export the one to replay (signalbox export --shard)", s.Shards())
+		}
+		return s.Events(ctx, 0, 0, func(r itsm.Record) error {
+			if !f.to.IsZero() && !r.Time.Before(f.to.Time) {
+				return errEnd
+			}
+			if r.Time.Before(f.from.Time) {
+				if r.Input.Adopt == nil {
+					return nil
+				}
+				r.Input = itsm.Input{Adopt: r.Input.Adopt}
+			}
+			select {
+			case out <- []itsm.Record{r}:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	if errors.Is(err, errEnd) {
+		return nil
+	}
+	return err
 }
 
 // readAhead sends the records of a file in batches.
