@@ -81,7 +81,7 @@ type moment struct{ time.Time }
 // Set implements flag.Value.
 func (m *moment) Set(s string) (err error) {
 	if m.Time, err = time.Parse(time.RFC3339Nano, s); err != nil {
-		return fmt.Errorf("a time such as 2026-01-02T10:00:00Z is expected")
+		return errors.New("a time such as 2026-01-02T10:00:00Z is expected")
 	}
 	return nil
 }
