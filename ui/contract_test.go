@@ -39,12 +39,13 @@ var NewContract = sync.OnceValues(func() (*Contract, error) {
 		return nil, err
 	}
 	c := &Contract{Model: &model.Model, used: map[string]bool{}}
+	lines := config.WithBodyDecoder("application/x-ndjson", content.DecoderFunc(text))
 	for to, options := range map[*validator.Validator][]config.Option{
 		&c.document: nil,
-		&c.lenient:  {config.WithFormatAssertions(), config.WithBodyDecoder("application/x-ndjson", content.DecoderFunc(text))},
-		&c.strict: {config.WithFormatAssertions(), config.WithStrictMode(), config.WithStrictIgnorePaths( // maps, whose keys are the user's
+		&c.lenient:  {config.WithFormatAssertions(), lines},
+		&c.strict: {lines, config.WithFormatAssertions(), config.WithStrictMode(), config.WithStrictIgnorePaths( // maps, whose keys are the user's
 			"$.body.**.labels.*", "$.body.**.annotations.*", "$.body.**.attributes.*", "$.body.attributes.*",
-			"$.body.**.identifiers[*].*", "$.body.identifiers[*].*", "$.body.**.data.**", "$.body.bindings[*].match.*",
+			"$.body.**.identifiers[*].*", "$.body.identifiers[*].*", "$.body.**.data.**", "$.body.bindings[*].match.*", "$.body.buckets[*].counts.*",
 		)},
 	} {
 		var errs []error

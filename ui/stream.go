@@ -23,14 +23,15 @@ type streamLimits struct {
 	markEvery    int64         // bytes between two such signs
 	patience     time.Duration // without progress before the client counts as slow
 	ahead        time.Duration // wait for a position that this process has not reached yet
-	closeTimeout time.Duration
-	readLimit    int64 // of a message from the client; none is expected
+	closeTimeout time.Duration // for the close frame and the answer to it
+	linger       time.Duration // for the answer of a slow client
+	readLimit    int64         // of a message from the client; none is expected
 }
 
 func defaultStreamLimits() streamLimits {
 	return streamLimits{
 		window: 2 << 20, markEvery: 64 << 10, patience: 30 * time.Second, ahead: 2 * time.Second,
-		closeTimeout: time.Second, readLimit: 4 << 10,
+		closeTimeout: time.Second, linger: 30 * time.Second, readLimit: 4 << 10,
 	}
 }
 
@@ -73,9 +74,7 @@ func (u *UI) handleStream(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	c := newClient(u.hub, conn, from, u.limits)
-	reason := closeReason(c.run(r.Context()))
-	u.metrics.closes.WithLabelValues(reason).Inc()
-	u.logger.Debug("watcher left", "reason", reason, "offset", c.at.Offset)
+	u.logger.Debug("watcher left", "reason", closeReason(c.run(r.Context())), "offset", c.at.Offset)
 }
 
 func closeReason(err error) string {
@@ -119,22 +118,38 @@ func (c *client) run(ctx context.Context) error {
 	c.conn.SetPongHandler(c.pong)
 	go c.read()
 	err := c.serve(ctx)
+	c.hub.metrics.closes.WithLabelValues(closeReason(err)).Inc()
 	switch {
 	case errors.Is(err, errSlow):
-		c.goodbye(closeSlow, "slow")
+		c.goodbye(closeSlow, "slow", c.limits.linger)
 	case errors.Is(err, errStopping):
-		c.goodbye(websocket.CloseGoingAway, "the server stops")
+		c.goodbye(websocket.CloseGoingAway, "the server stops", c.limits.closeTimeout)
 	case errors.Is(err, errResync):
-		c.goodbye(websocket.CloseNormalClosure, "resync")
+		c.goodbye(websocket.CloseNormalClosure, "resync", c.limits.closeTimeout)
 	}
 	_ = c.conn.Close() // ends read
 	<-c.gone
 	return err
 }
 
-func (c *client) goodbye(code int, text string) {
-	// A client that takes nothing any more learns it from the end of the connection.
-	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(c.limits.closeTimeout))
+// goodbye says why the connection ends and waits for the client's answer, so long at most: what the
+// client still sends to a closed connection would reset it, and with it what lies unread before the
+// client, the code among it. A client that takes nothing any more learns it from the end of the connection.
+func (c *client) goodbye(code int, text string, wait time.Duration) {
+	if c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(c.limits.closeTimeout)) != nil {
+		return
+	}
+	linger := time.NewTimer(wait)
+	defer linger.Stop()
+	var stopping <-chan struct{}
+	if wait > c.limits.closeTimeout {
+		stopping = c.hub.done
+	}
+	select {
+	case <-c.gone:
+	case <-stopping:
+	case <-linger.C:
+	}
 }
 
 func (c *client) read() {
