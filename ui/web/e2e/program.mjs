@@ -11,7 +11,7 @@ export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const binary = process.env.SIGNALBOX ?? join(root, "bin/signalbox");
 
 /** How long anything may take, in milliseconds. It only bounds a failure: what happens is seen at once. */
-export const patience = 20_000;
+export const patience = 30_000;
 
 /** Calls check until it does not throw any more, and returns what it returns; after the limit (ms) throws its last error. */
 export async function eventually(check, limit = patience) {
