@@ -18,5 +18,8 @@ export default defineConfig({
     setupFiles: "src/test/setup.ts",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    unstubGlobals: true,
+    testTimeout: 30_000,
+    css: { include: /tokens\.css/ },
   },
 });

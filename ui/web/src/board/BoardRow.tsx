@@ -75,17 +75,23 @@ const shows: ((r: Row) => unknown)[] = [
   (r) => r.alertCounts.total, (r) => r.itemCount, (r) => r.site, () => "", (r) => owner(r),
 ];
 
+const flash = 1000; // ms
+const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
 /** A changed cell fades from a wash of the accent; a row that has only come into sight does not. */
 function useFlash(row: Row): RefObject<HTMLDivElement | null> {
   const line = useRef<HTMLDivElement>(null);
   const before = useRef(row);
+  const flashed = useRef(-Infinity);
   useEffect(() => {
     const was = before.current;
     before.current = row;
-    if (was === row || line.current === null || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    const wash = getComputedStyle(line.current).getPropertyValue("--accent-wash");
+    // In a storm a row changes with every frame: one fade at a time is enough, and all that can be painted.
+    if (was === row || line.current === null || performance.now() - flashed.current < flash || lessMotion.matches) return;
     for (const [i, show] of shows.entries()) {
-      if (show(was) !== show(row)) line.current.children[i]?.animate([{ backgroundColor: wash }, { backgroundColor: "transparent" }], 1000);
+      if (show(was) === show(row)) continue;
+      flashed.current = performance.now();
+      line.current.children[i]?.animate([{ backgroundColor: "var(--accent-wash)" }, { backgroundColor: "transparent" }], flash);
     }
   }, [row]);
   return line;

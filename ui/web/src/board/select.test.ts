@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import type { Row } from "../api/model";
+import { row, start } from "../test/rows";
+import { between } from "./selection";
+import { countTabs, resolvedStays, select, type Selection } from "./select";
+
+const resolvedAt = new Date(start).toISOString();
+const rows = [
+  row("new"), row("taken", { state: "in_progress", acknowledgedAt: resolvedAt, acknowledgedBy: "maria" }),
+  row("waits", { state: "on_hold", assignee: "tom" }), row("sleeps", { snoozedUntil: "2026-01-03T10:00:00Z" }),
+  row("over", { state: "resolved", resolvedAt }), row("flaps", { flapping: true }),
+];
+const board = new Map<string, Row>(rows.map((r) => [r.id, r]));
+const shown = (part: Partial<Selection>) =>
+  select(rows.map((r) => r.id), board, { tab: "", person: "maria", matching: null, now: start, sort: "priority", kept: null, ...part });
+
+describe("the open tab", () => {
+  it("hides what is snoozed, and shows for ten minutes what was resolved", () => {
+    expect(shown({})).toEqual(["new", "taken", "waits", "over", "flaps"]);
+    expect(shown({ now: start + resolvedStays })).not.toContain("over");
+  });
+
+  it("never takes away the row in the panel", () => {
+    expect(shown({ now: start + resolvedStays, kept: "over" })).toContain("over");
+    expect(shown({ matching: new Set(["new"]), kept: "taken" })).toEqual(["new", "taken"]);
+  });
+
+  it("sorts by what the head says", () => {
+    const many = new Map([["a", row("a", { itemCount: 2 })], ["b", row("b", { itemCount: 9 })]]);
+    expect(select(["a", "b"], many, { tab: "", person: "", matching: null, now: start, sort: "items", kept: null })).toEqual(["b", "a"]);
+  });
+});
+
+describe("the tabs", () => {
+  it("count what each of them would show", () => {
+    expect(countTabs(board, "maria")).toEqual({
+      "": 4, unhandled: 2, mine: 1, in_progress: 1, on_hold: 1, snoozed: 1, flapping: 1, resolved: 1,
+    });
+  });
+});
+
+describe("a range", () => {
+  it("reaches both ways, and from nowhere is the row itself", () => {
+    expect(between(["a", "b", "c", "d"], "d", "b")).toEqual(["b", "c", "d"]);
+    expect(between(["a", "b"], "gone", "b")).toEqual(["b"]);
+    expect(between(["a"], "a", "gone")).toEqual([]);
+  });
+});

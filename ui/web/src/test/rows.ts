@@ -1,0 +1,42 @@
+// Rows and boards for tests, complete as the server sends them.
+import type { Board, Incident, Row } from "../api/model";
+
+export const start = Date.parse("2026-01-02T10:00:00Z");
+
+export function row(id: string, part: Partial<Row> = {}): Row {
+  const at = new Date(start).toISOString();
+  return {
+    id, number: `INC-${id.padStart(6, "0")}`, revision: 1, commandRevision: 0, state: "new", title: `Title of ${id}`, severity: "critical",
+    impact: 2, urgency: 2, priority: 3, priorityOverride: null, category: "network", site: "dc-north", services: [], team: null, assignee: null,
+    startedAt: at, openedAt: at, updatedAt: at, acknowledgedAt: null, acknowledgedBy: null, onHoldReason: null, holdUntil: null,
+    snoozedUntil: null, resolvedAt: null, resolutionCode: null, resolutionNotes: null, closedAt: null, reopenCount: 0, flapping: false,
+    mergedInto: null, links: [], externalRefs: [], items: ["sw-1"], itemCount: 1,
+    alertCounts: { firing: 1, resolved: 0, expired: 0, suppressed: 0, total: 1 },
+    causes: [{ item: "sw-1", change: null, name: "Core switch 1", class: "switch", score: 0.93, reporting: true }],
+    ...part,
+  };
+}
+
+export function incident(id: string, part: Partial<Incident> = {}): Incident {
+  const causes = row(id).causes.map((c) => ({ ...c, evidence: [{ kind: "coverage" as const, text: "3 of 3 hosts are down", weight: 1 }] }));
+  return { ...row(id), causes, alerts: [], alertsNext: null, ...part };
+}
+
+export function board(incidents: Row[], offset = 0): Board {
+  return {
+    position: { epoch: "e1", offset }, incidents, comparison: { windowSeconds: 900, alerts: 0, groups: 0, incidents: 0 },
+    counts: { suppressed: 0, unbound: 0, refused: 0, alertsFiring: 0 },
+  };
+}
+
+/** Answers of a server: the first whose method and path begin the request. Everything else is 404. */
+export function server(answers: Record<string, (body: unknown, request: Request) => Response | Promise<Response>>): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(new URL(input instanceof Request ? input.url : String(input), "http://board.test"), { ...init, signal: null });
+    const asked = `${request.method} ${new URL(request.url).pathname}`;
+    const found = Object.entries(answers).find(([name]) => asked.startsWith(name));
+    if (found === undefined) return Response.json({ status: 404, code: "not_found", detail: `nothing at ${asked}` }, { status: 404 });
+    const text = await request.clone().text();
+    return found[1](text === "" ? undefined : JSON.parse(text), request);
+  };
+}
