@@ -29,11 +29,15 @@ const replayHelp = `run a history through the engine at full speed
 No broker is needed. The incidents file gets the final state of every incident, one a line; the assignments file gets for each
 firing line of the events file the id of the incident that now holds it. The same input gives the same bytes.
 
+The rules that the history adopted hold, as they did live. With --try those of --config hold throughout: that is how a change of rules is
+judged by what has happened.
+
 Instead of a file it reads what was recorded, from the embedded broker's folder or, with --config, from your brokers. Of what was recorded
 before --from only the estates and rules in force then are taken.
 
 Examples:
   signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv
+  signalbox replay --events week.jsonl.gz --config changed.yml --try --out incidents.jsonl
   signalbox replay --data-dir data --from 2026-01-02T09:00:00Z --to 2026-01-02T10:00:00Z --out incidents.jsonl`
 
 // replayFlags are what a replay is told.
@@ -42,6 +46,7 @@ type replayFlags struct {
 	events, config, dataDir string
 	out, assignments        string
 	from, to                moment
+	try                     bool
 }
 
 func (f *replayFlags) register(flags *flag.FlagSet) {
@@ -51,6 +56,7 @@ func (f *replayFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.dataDir, "data-dir", "", "read what was recorded in `DIR`, the folder of the embedded broker")
 	flags.Var(&f.from, "from", "with recorded events: begin at `TIME` (RFC 3339)")
 	flags.Var(&f.to, "to", "with recorded events: end before `TIME` (RFC 3339)")
+	flags.BoolVar(&f.try, "try", false, "let the rules of --config hold throughout, whatever rules the history adopted")
 	flags.StringVar(&f.out, "out", "", "write incidents to `FILE`")
 	flags.StringVar(&f.assignments, "assignments", "", "write line,incident to `FILE`")
 }
@@ -63,6 +69,8 @@ func (f *replayFlags) check() error {
 	switch {
 	case f.out == "":
 		return usagef("--out is needed")
+	case f.try && f.config == "":
+		return usagef("--try needs --config with the rules to try")
 	case f.events == "" && !f.recorded():
 		return usagef("--events is needed, or --data-dir, --from or --to for what was recorded")
 	case f.events != "" && f.recorded():
@@ -117,6 +125,7 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	r.try = f.try
 	if f.recorded() {
 		err = r.run(ctx, "the log", func(ctx context.Context, out chan<- []itsm.Record) error { return readLog(ctx, cfg, &f, out) })
 	} else {
@@ -184,6 +193,7 @@ type replayRun struct {
 	first  *itsm.Version // the estate to begin with
 	lines  []firingLine
 	keep   bool // keep lines for the assignments
+	try    bool // pass over the rules that the history adopts
 	alerts int
 	last   time.Time
 }
@@ -302,6 +312,9 @@ func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Rec
 
 // apply returns why an estate or rules were refused; the engine goes on without them.
 func (r *replayRun) apply(record itsm.Record) (refused error) {
+	if record.Input.Adopt != nil && r.try {
+		record.Input.Adopt = &itsm.Adopt{Estate: record.Input.Adopt.Estate}
+	}
 	for _, u := range r.engine.Apply(record.Time, record.Input) {
 		if u.Adopted != nil && u.Adopted.Fault != "" {
 			refused = errors.New(u.Adopted.Fault)
