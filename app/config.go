@@ -48,7 +48,7 @@ type ServerConfig struct {
 
 // EstateConfig names the estate files.
 type EstateConfig struct {
-	// Estate files (.yaml, .json, also .gz); each is a part of its own, named by its file name.
+	// Estate files (.yaml, .json, also .gz), relative to the working directory; each is a part of its own, named by its file name.
 	Files []string `yaml:"files"`
 	// How often the files are looked at for changes; 0 turns it off (POST /-/reload still reads them).
 	WatchInterval time.Duration `yaml:"watch_interval"`
