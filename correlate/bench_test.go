@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,6 +121,31 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// BenchmarkNewOne is the same with each alert in a record of its own: how long one decision takes.
+func BenchmarkNewOne(b *testing.B) {
+	e, now := loaded(b, 100_000, 100_000)
+	alerts := make([]itsm.Alert, b.N)
+	for i := range alerts {
+		alerts[i] = hostAlert(now, 100_000+i)
+	}
+	took := make([]time.Duration, b.N)
+	b.ResetTimer()
+	for i := range alerts {
+		now = now.Add(100 * time.Microsecond)
+		began := time.Now()
+		e.Apply(now, itsm.Input{Alerts: alerts[i : i+1]})
+		took[i] = time.Since(began)
+		if i%10_000 == 0 {
+			e.Changed()
+		}
+	}
+	b.StopTimer()
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "max-µs")
 }
 
 // BenchmarkStorm is 10,000 alerts that come from one silent switch, 100 in a record.

@@ -193,9 +193,12 @@ func encodeOrNil[T any](v *T) []byte {
 
 type savedCounts struct{ Opened, Periods uint64 }
 
+// plainRow is a row without its public JSON form, which costs twice as much to write.
+type plainRow itsm.Incident
+
 // savedIncident is an incident as it stands in a checkpoint, without its alerts.
 type savedIncident struct {
-	Row        itsm.Incident
+	Row        plainRow
 	Ordinal    uint64
 	Seq        int
 	Undo       map[int]*undo        `json:",omitempty"`
@@ -218,7 +221,7 @@ type savedIncident struct {
 func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	h := inc.hyp
 	s := savedIncident{
-		Row: inc.row, Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
+		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
 		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services,
 	}
@@ -276,7 +279,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 		return err
 	}
 	inc := &incident{
-		row: s.Row, ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
+		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
 		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, restored: &s,
 	}
 	if inc.undo == nil {
