@@ -78,12 +78,12 @@ function SeeAlso({ event: e }: { event: AlertEvent }) {
     <section className="sec">
       <h3>See also</h3>
       <ul className="ways">
-        <li><PastLink part={{ q: matcher("fingerprint", "=", e.fingerprint) }}>All events of this alert</PastLink></li>
+        <li><PastLink part={{ q: matcher("fingerprint", "=", e.fingerprint) }}>Only this alert</PastLink></li>
         {e.incident === ""
           ? <li className="muted">No incident held it then.</li>
           : <>
-            <li><PastLink part={{ q: matcher("incident", "=", e.incident) }}>All events of its incident</PastLink></li>
-            <li><IncidentLink id={e.incident}>The incident itself</IncidentLink></li>
+            <li><PastLink part={{ q: matcher("incident", "=", e.incident) }}>Only the alerts of its incident</PastLink></li>
+            <li><IncidentLink id={e.incident}>The incident</IncidentLink></li>
           </>}
       </ul>
     </section>

@@ -68,7 +68,7 @@ function ChangePanel({ open, row, onClose }: PanelProps<ChangeEvent>) {
         <ul className="names">{items.map((item) => <li key={item}><PastLink part={{ tab: "alerts", q: matcher("item", "=", item), open: null }} title={`The past of ${item}`}>{item}</PastLink></li>)}</ul>
       </section>
       {Object.keys(labels).length > 0 && <section className="sec"><h3>Labels</h3><Pairs of={labels} /></section>}
-      <section className="sec"><h3>See also</h3><ul className="ways"><li><PastLink part={{ q: matcher("id", "=", c.id) }}>All reports of this change</PastLink></li></ul></section>
+      <section className="sec"><h3>See also</h3><ul className="ways"><li><PastLink part={{ q: matcher("id", "=", c.id) }}>Only this change</PastLink></li></ul></section>
     </Aside>
   );
 }

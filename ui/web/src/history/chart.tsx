@@ -27,14 +27,16 @@ export interface VolumeChartProps {
 export function VolumeChart({ volume, of, onPick, onWiden }: VolumeChartProps) {
   const [asTable, setAsTable] = useState(false);
   const steps = useMemo(() => (volume === null ? [] : stepsOf(volume)), [volume]);
-  const [said, say] = useState<string | null>(null);
+  // What a hand points at, and in which chart: another one makes it void.
+  const [pointed, point] = useState<{ volume: AlertVolume | null; text: string | null }>({ volume: null, text: null });
+  const said = pointed.volume === volume ? pointed.text : null;
   const sums = totals(steps);
   const all = steps.reduce((n, s) => n + s.total, 0);
   return (
     <section className="vol" aria-label="Alerts over time">
       <h3>
         Alerts over time
-        <span className="muted clip" role="status">{said ?? (volume === null ? "" : `${plural(all, "alert")} began${of}, steps of ${stepWords(volume.stepSeconds)}`)}</span>
+        <span className="muted clip">{said ?? (volume === null ? "" : `${plural(all, "alert")} began${of}, steps of ${stepWords(volume.stepSeconds)}`)}</span>
         <span className="end">
           {severities.filter((s) => (sums[s] ?? 0) > 0).map((s) => <span key={s} className="lg"><SeverityMark severity={s} /><b className="num">{figure(sums[s] ?? 0)}</b></span>)}
           <button type="button" className="a" disabled={volume === null} onClick={() => setAsTable(!asTable)}>{asTable ? "As a chart" : "As a table"}</button>
@@ -42,17 +44,19 @@ export function VolumeChart({ volume, of, onPick, onWiden }: VolumeChartProps) {
       </h3>
       {asTable && volume !== null
         ? <StepTable steps={steps} stepSeconds={volume.stepSeconds} onPick={onPick} />
-        : <Plot key={volume === null ? "" : `${volume.from}${volume.to}`} volume={volume} steps={steps} onPick={onPick} onWiden={onWiden} onSay={say} />}
+        : <Plot volume={volume} steps={steps} said={said} onPick={onPick} onWiden={onWiden} onSay={(text) => point({ volume, text })} />}
     </section>
   );
 }
 
 interface PlotProps extends Pick<VolumeChartProps, "volume" | "onPick" | "onWiden"> {
   steps: readonly Step[];
+  /** What is pointed at, in words. */
+  said: string | null;
   onSay: (text: string | null) => void;
 }
 
-function Plot({ volume, steps, onPick, onWiden, onSay }: PlotProps) {
+function Plot({ volume, steps, said, onPick, onWiden, onSay }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const help = useId();
   const width = Math.max(0, useWidth(box) - margin.left - margin.right);
@@ -71,7 +75,7 @@ function Plot({ volume, steps, onPick, onWiden, onSay }: PlotProps) {
     <div className="plot" ref={box}>
       <div
         role="slider" tabIndex={0} aria-label="Step of the chart" aria-valuemin={0} aria-valuemax={Math.max(0, steps.length - 1)} aria-valuenow={brush.at ?? 0}
-        aria-valuetext={marked === undefined ? chartSentence(steps, seconds) : `${stepTime(marked, seconds)}: ${countWords(marked.counts)}`} aria-describedby={help} {...brush.handlers}
+        aria-valuetext={said ?? chartSentence(steps, seconds)} aria-describedby={help} {...brush.handlers}
       >
         <svg width="100%" height={height} aria-hidden="true">
           {window !== null && [max, ...(max % 2 === 0 ? [max / 2] : [])].map((n) => (
@@ -109,6 +113,13 @@ function useBrush({ window, steps, seconds, width, onPick, onWiden, onSay }: Bru
   // Where keys or the pointer began to choose.
   const [anchor, setAnchor] = useState<number | null>(null);
   const [drag, setDrag] = useState<{ x: number; from: number; to: number } | null>(null);
+  const [of, setOf] = useState(steps);
+  if (of !== steps) { // another window: what was pointed at is not there
+    setOf(steps);
+    setAt(null);
+    setAnchor(null);
+    setDrag(null);
+  }
 
   const spanOfSteps = (a: number, b: number): Span | null => {
     const [first, last] = [steps[Math.min(a, b)], steps[Math.max(a, b)]];
@@ -151,8 +162,9 @@ function useBrush({ window, steps, seconds, width, onPick, onWiden, onSay }: Bru
     const next = target[e.key];
     if (next !== undefined && steps.length > 0) goTo(next, e.shiftKey);
     else if (e.key === "Enter" && at !== null) pick(spanOfSteps(anchor ?? at, at));
-    else if (e.key === "Escape" && (anchor !== null || at !== null || drag !== null)) clear();
+    else if (e.key === "Escape" && (anchor !== null || drag !== null)) clear();
     else if (e.key === "Escape" && onWiden !== null) onWiden();
+    else if (e.key === "Escape" && at !== null) clear();
     else return;
     e.preventDefault();
   };
@@ -225,5 +237,5 @@ function useWidth(ref: RefObject<HTMLElement | null>): number {
     if (ref.current !== null) observer.observe(ref.current);
     return () => observer.disconnect();
   }, [ref]);
-  return useSyncExternalStore(subscribe, () => ref.current?.offsetWidth ?? 0);
+  return useSyncExternalStore(subscribe, () => ref.current?.clientWidth ?? 0);
 }

@@ -50,7 +50,7 @@ function CauseCell({ row }: { row: Row }) {
 function IncidentPanel({ open, row, onClose }: PanelProps<Row>) {
   const { now } = usePlace();
   const [limit, setLimit] = useState(200);
-  const revisions = useLoad(open, String(limit), 0, (signal) => getRevisions(open, limit, signal));
+  const revisions = useLoad(open, `${limit}/${now}`, 0, (signal) => getRevisions(open, limit, signal));
   const r = revisions.value?.[0] ?? row;
   if (r === undefined) return <Absent error={revisions.error} onClose={onClose} />;
   const time = (at: string) => stamp(Date.parse(at), now);
@@ -85,7 +85,7 @@ function IncidentPanel({ open, row, onClose }: PanelProps<Row>) {
       </section>
       <section className="sec">
         <h3>See also</h3>
-        <ul className="ways"><li><PastLink part={{ tab: "alerts", q: matcher("incident", "=", r.id), open: null, zoom: null, range: around(r, now) }}>All events of its alerts</PastLink></li></ul>
+        <ul className="ways"><li><PastLink part={{ tab: "alerts", q: matcher("incident", "=", r.id), open: null, zoom: null, range: around(r, now) }}>Its alerts, from its begin to its end</PastLink></li></ul>
       </section>
     </Aside>
   );
@@ -139,7 +139,7 @@ function SideBySide({ before, after }: { before: Row; after: Row }) {
 
 function PastTimeline({ id }: { id: string }) {
   const { now } = usePlace();
-  const { value, error } = useLoad(id, "1", 0, (signal) => getPastTimeline(id, signal));
+  const { value, error } = useLoad(id, String(now), 0, (signal) => getPastTimeline(id, signal));
   return (
     <section className="sec">
       <h3>Timeline {value !== null && <span className="muted">{value.length === most ? `the newest ${figure(most)} entries` : plural(value.length, "entry", "entries")}, newest first</span>}</h3>

@@ -35,11 +35,11 @@ export function countWords(counts: Readonly<Record<string, number>>): string {
   return words.length === 0 ? "no alert" : words.join(", ");
 }
 
-/** When a step was: 08:00 to 08:15, with seconds where the step needs them, with its day where the step is long. */
+/** When a step was: 08:00 to 08:15, with seconds where the step needs them, with the day of its end where that is another. */
 export function stepTime(s: Span, stepSeconds: number): string {
   const cut = stepSeconds < 60 ? 8 : 5;
   const end = clockOf(s.to).slice(0, cut);
-  const day = dayOf(s.from) === dayOf(s.to - 1) ? "" : `${dayOf(s.to)} `;
+  const day = dayOf(s.from) === dayOf(s.to) ? "" : `${dayOf(s.to)} `;
   return `${dayOf(s.from)} ${clockOf(s.from).slice(0, cut)} to ${day}${end}`;
 }
 
