@@ -15,6 +15,7 @@ import (
 // The strength of one kind of evidence, in thousandths; conf turns their sum into 0 … 1000.
 const (
 	strengthOwn     = 1000 // the cause itself reports
+	strengthShort   = 1000 // it is a group with fewer members than it needs
 	strengthContext = 300  // it has an alert of low severity
 	strengthFirst   = 300  // it reported before all others
 	strengthChange  = 2500 // it was changed just now
@@ -40,6 +41,8 @@ type belief struct {
 	classes  []classCount // what it explains; mass in percent
 	expected []int32      // for each class, how many it should explain
 	net      []int64      // strength of each class
+	left     int          // members of a group that has fewer than it needs
+	needed   int          // how many it needs; 0: it has enough, or does not say
 	change   *Change      // the change that weighs most
 	changed  int64        // its strength
 	strength int64        // all of it
@@ -54,8 +57,12 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	d := int64(max(20, min(1000, detected)))
 	b.expected, b.net = make([]int32, len(b.classes)), make([]int64, len(b.classes))
 	covered := int64(0)
+	b.left, b.needed = x.short(n, b, now)
 	for i, c := range b.classes {
 		expected, share := x.expectedOf(n, c, now.Sub(since))
+		if b.needed > 0 && c.kind == cmdb.Group { // the members that are left cannot help it
+			share = 0
+		}
 		silent := int64(expected-c.items) * share
 		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
 		covered += b.net[i]
@@ -71,12 +78,48 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	if b.own {
 		b.strength += b.ownStrength()
 	}
+	if b.needed > 0 && !b.own {
+		b.strength += strengthShort
+	}
 	if b.own && b.first && b.items > 0 {
 		b.strength += strengthFirst
 	}
 	if b.context && !b.own {
 		b.strength += strengthContext
 	}
+}
+
+// short tells how many members a group has left and how many it needs, when it has too few; a member is lost when it
+// reports that it is down.
+func (x *Index) short(n cmdb.Node, b *belief, now time.Time) (left, needed int) {
+	if !slices.ContainsFunc(b.classes, func(c classCount) bool { return c.kind == cmdb.Group }) {
+		return 0, 0
+	}
+	if _, declared := x.g.Needed(n, 1); !declared {
+		return 0, 0
+	}
+	members, lost := 0, 0
+	for _, e := range x.g.Up(n) {
+		if e.Kind != cmdb.Member || !x.g.Valid(e, now) {
+			continue
+		}
+		members++
+		down := false
+		x.near(e.Node, now, func(m *entry) { down = down || m.self && x.down(m.h.body.items[e.Node]) })
+		if down {
+			lost++
+		}
+	}
+	left = members - lost
+	if needed, _ = x.g.Needed(n, members); left >= needed || lost == 0 {
+		return 0, 0
+	}
+	return left, needed
+}
+
+// down tells whether an item reports that it is gone.
+func (x *Index) down(in *itemIn) bool {
+	return in != nil && slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) == symptomDown })
 }
 
 // changeOn returns the change of an item that best explains trouble since a moment.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -137,6 +138,8 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 		if b.first && b.items > 0 {
 			add(itsm.EvidenceTime, name+" reported before the others", strengthFirst)
 		}
+	} else if b.needed > 0 {
+		add(itsm.EvidenceRedundancy, fmt.Sprintf("%s needs %d members and has %d left", name, b.needed, b.left), strengthShort)
 	} else if b.context {
 		add(itsm.EvidenceOwn, name+" has an alert of low severity", strengthContext)
 	}
