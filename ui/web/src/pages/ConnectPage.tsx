@@ -97,7 +97,7 @@ function Way({ status, waiting, url }: { status: Status | null; waiting: boolean
     <ol className="track">
       {steps.map(([name, what, done]) => (
         <li key={name} className={done ? "done" : "wait"}>
-          <span className="stn">{done && <Icon name="tick" />}</span><b>{name}</b><span className="clip" title={what}>{what}<span className="sr">{done ? ", done" : ", not yet"}</span></span>
+          <span className="stn">{done && <Icon name="tick" />}</span><b>{name}</b><span title={what}>{what}<span className="sr">{done ? ", done" : ", not yet"}</span></span>
         </li>
       ))}
     </ol>

@@ -55,7 +55,12 @@ export function Alerts({ incident, row, dead, onAsk }: AlertsProps) {
         </span>
       </h3>
       <ul>
-        {groups.map((g) => <GroupLine key={g.name} group={g} alone={groups.length === 1} chosen={chosen} onChoose={choose} />)}
+        {groups.map((g) => {
+          const [only] = g.alerts;
+          return g.alerts.length === 1 && only !== undefined
+            ? <AlertLine key={g.name} alert={only} named chosen={chosen.has(only.fingerprint)} onChoose={choose} />
+            : <GroupLine key={g.name} group={g} alone={groups.length === 1} chosen={chosen} onChoose={choose} />;
+        })}
       </ul>
       {error !== null && <p className="oops" role="alert">{sentence(error)}</p>}
       {next !== null && (
@@ -147,7 +152,7 @@ function GroupLine({ group: g, alone, chosen, onChoose }: GroupLineProps) {
         />
         <SeverityMark severity={g.severity} wordless />
         <button type="button" className="an" aria-expanded={open} title="Show each of them" onClick={() => setOpen(!open)}>
-          <span className="nm">{g.name}</span>{g.alerts.length === 1 && first !== undefined && <span className="it">{alertItem(first)}</span>}
+          <span className="nm">{g.name}</span>
         </button>
         <span className="num ink">{figure(g.alerts.length)}</span>
         <Arrivals bars={g.arrivals} />
@@ -173,11 +178,13 @@ function Arrivals({ bars }: { bars: readonly number[] }) {
 
 interface AlertLineProps {
   alert: Alert;
+  /** It is the only one of its name, which no line above says. */
+  named?: boolean;
   chosen: boolean;
   onChoose: (fingerprints: readonly string[], on: boolean) => void;
 }
 
-function AlertLine({ alert: a, chosen, onChoose }: AlertLineProps) {
+function AlertLine({ alert: a, named = false, chosen, onChoose }: AlertLineProps) {
   const now = useBoardNow();
   const [open, setOpen] = useState(false);
   const item = alertItem(a);
@@ -188,7 +195,7 @@ function AlertLine({ alert: a, chosen, onChoose }: AlertLineProps) {
         <input type="checkbox" checked={chosen} aria-label={`Choose ${alertName(a)} ${item}`} onChange={(e) => onChoose([a.fingerprint], e.target.checked)} />
         <SeverityMark severity={a.severity} wordless />
         <button type="button" className="an" aria-expanded={open} title="Labels and evidence" onClick={() => setOpen(!open)}>
-          <span className="nm">{item === "" ? alertName(a) : item}</span><span className="it">{a.annotations.summary}</span>
+          <span className="nm">{named || item === "" ? alertName(a) : item}</span><span className="it">{named ? item : a.annotations.summary}</span>
         </button>
         <span className="num muted" title={a.status}>{over ? a.status : a.suppressed !== null ? "suppressed" : age(now - Date.parse(a.lastStartsAt))}</span>
         <AlertLinks alert={a} />

@@ -86,12 +86,14 @@ function branch(path: Path, cause: PathNode, nodes: Map<string, PathNode>): { no
   return rest.length === 0 ? lines : [...lines, { node: null, members: rest }];
 }
 
+/** Null when there is nothing to draw: no cause, or nothing before and behind it. */
 export function layOut(path: Path): Picture | null {
   const nodes = new Map(path.nodes.map((n) => [n.id, n]));
   const cause = path.nodes.find((n) => n.role === "cause");
   if (cause === undefined) return null;
   const lines = branch(path, cause, nodes);
   const before = path.nodes.filter((n) => n.role === "vantage" || (n.role === "way" && !lines.some((b) => b.node === n || b.members.includes(n))));
+  if (lines.length === 0 && before.length === 0) return null;
   const siblings = path.nodes.filter((n) => n.role === "sibling").slice(0, 1);
   const more = path.nodes.filter((n) => n.role === "sibling").length - siblings.length;
 

@@ -76,6 +76,7 @@ describe("the picture of a path", () => {
 
   it("is none without a cause on the estate", () => {
     expect(layOut({ ...path, cause: null, nodes: [], links: [] })).toBeNull();
+    expect(layOut({ ...path, nodes: [node("core-2", "cause", "reporting")], links: [] }), "and none of a lone item").toBeNull();
   });
 
   it("stands within its own edges, however many branches there are", () => {
