@@ -25,8 +25,9 @@ const (
 
 Every fault is printed with its file, line and path; exit 1 if there is any.
 
-Example:
-  signalbox check --config signalbox.yml`
+Examples:
+  signalbox check --config signalbox.yml
+  signalbox check --estate estate.yaml`
 
 	scoreHelp = `judge a replay against known truth: grouping and cause figures as one JSON object
 
@@ -58,14 +59,16 @@ Example:
 func dirOf(path string) string { return filepath.Dir(path) }
 
 func check(_ context.Context, p Process, flags *flag.FlagSet) error {
-	config := flags.String("config", "", "configuration `FILE`")
+	var f serveFlags
+	flags.StringVar(&f.config, "config", "", "configuration `FILE`")
+	flags.Var(&f.estate, "estate", "estate `FILE`, beside those that the configuration names; may be given several times")
 	if err := parse(p, flags); err != nil {
 		return err
 	}
-	if *config == "" {
-		return usagef("--config is needed")
+	if f.config == "" && len(f.estate) == 0 {
+		return usagef("--config is needed, or --estate")
 	}
-	cfg, err := Load(*config, p.Environ)
+	cfg, err := f.load(p.Environ)
 	if len(cfg.Estate.Files) > 0 { // its faults are told beside those of the configuration
 		estate, bad := mergeFiles(cfg.Estate.Files)
 		if bad == nil {
@@ -77,7 +80,12 @@ func check(_ context.Context, p Process, flags *flag.FlagSet) error {
 		fmt.Fprintln(p.Stderr, err)
 		return errFound
 	}
-	fmt.Fprintf(p.Stdout, "%s: no fault found\n", *config)
+	if f.config != "" {
+		fmt.Fprintf(p.Stdout, "%s: no fault found\n", f.config)
+	}
+	for _, path := range f.estate {
+		fmt.Fprintf(p.Stdout, "%s: no fault found\n", path)
+	}
 	return nil
 }
 

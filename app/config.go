@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -107,6 +108,14 @@ func (c Config) Validate() error {
 	}
 	if c.Estate.WatchInterval < 0 {
 		errs = append(errs, fmt.Errorf("estate.watch_interval: must not be negative, got %s", c.Estate.WatchInterval))
+	}
+	names := map[string]bool{}
+	for i, path := range c.Estate.Files {
+		name := filepath.Base(path)
+		if names[name] {
+			errs = append(errs, fmt.Errorf("estate.files[%d]: another file is called %s, too; names tell the parts of the estate apart", i, name))
+		}
+		names[name] = true
 	}
 	ing := ingest.DefaultConfig()
 	ing.Identity = c.Identity
