@@ -111,7 +111,7 @@ func newKillHarness(t *testing.T) *killHarness {
 	t.Helper()
 	addr := freeAddr(t)
 	h := &killHarness{
-		t: t, dir: t.TempDir(), addr: addr, url: "http://" + addr,
+		t: t, dir: t.ArtifactDir(), addr: addr, url: "http://" + addr,
 		alerts: map[string]bool{}, comments: map[string]string{}, revisions: map[string]int{}, shown: map[string][]byte{},
 	}
 	if err := os.WriteFile(h.path("signalbox.yml"), []byte(killRules), 0o600); err != nil {

@@ -106,7 +106,7 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 	case t.kind == timerSnooze && inc.row.SnoozedUntil != nil && due(*inc.row.SnoozedUntil):
 		inc.row.SnoozedUntil = nil
 		e.note(inc, itsm.EntryState, "the snooze has ended")
-	case t.kind == timerFlap && inc.row.Flapping:
+	case t.kind == timerFlap && inc.row.Flapping && due(inc.flapAt):
 		e.touch(inc) // flush looks again
 	case t.kind == timerResolve && inc.row.State.Open() && due(inc.resolveDue):
 		before := decisionOf(&inc.row)
