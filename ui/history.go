@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/itsm"
@@ -204,7 +205,7 @@ func (l list[T]) export(w http.ResponseWriter, r *http.Request, kind string, wri
 		if !begun {
 			begun = true
 			w.Header().Set("Content-Type", kind)
-			w.Header().Set("Content-Disposition", `attachment; filename="`+l.name+r.URL.Query().Get("format")+`"`)
+			w.Header().Set("Content-Disposition", `attachment; filename="`+l.name+"."+r.URL.Query().Get("format")+`"`)
 		}
 	}
 	err = l.each(r.Context(), q, func(v T, _ string) error {
@@ -270,7 +271,7 @@ func (u *UI) handlePastChanges(w http.ResponseWriter, r *http.Request) error {
 		head: []string{"at", "id", "kind", "status", "title", "items", "startsAt", "endsAt", "by", "url"},
 		record: func(e itsm.ChangeEvent) []string {
 			c := e.Change
-			return []string{stamp(e.At), c.ID, c.Kind, c.Status, c.Title, fmt.Sprint(c.Items), stamp(c.StartsAt), stampOf(c.EndsAt), c.By, c.URL}
+			return []string{stamp(e.At), c.ID, c.Kind, c.Status, c.Title, strings.Join(c.Items, " "), stamp(c.StartsAt), stampOf(c.EndsAt), c.By, c.URL}
 		},
 	}.serve(w, r)
 }

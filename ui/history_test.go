@@ -45,7 +45,7 @@ func (p *pastWorld) EachIncident(_ context.Context, q itsm.HistoryQuery, yield f
 
 func (p *pastWorld) EachChange(_ context.Context, q itsm.HistoryQuery, yield func(itsm.ChangeEvent, string) error) error {
 	p.asked = q
-	return yield(itsm.ChangeEvent{Change: itsm.Change{ID: "deploy-77", Kind: "deploy"}}, "x")
+	return yield(itsm.ChangeEvent{Change: itsm.Change{ID: "deploy-77", Kind: "deploy", Items: []string{"checkout", "cart"}}}, "x")
 }
 
 func (p *pastWorld) Volume(_ context.Context, q itsm.HistoryQuery, step time.Duration) ([]itsm.VolumeBucket, error) {
@@ -147,6 +147,22 @@ func TestHistoryExport(t *testing.T) {
 	var e itsm.AlertEvent
 	if err := json.Unmarshal([]byte(lines[2499]), &e); err != nil || len(lines) != 2500 || e.Fingerprint != 2499 {
 		t.Errorf("%d lines, last %+v, %v", len(lines), e, err)
+	}
+}
+
+// TestHistoryExport_file: a browser saves an export under a name that says its form, a change with all of its items.
+func TestHistoryExport_file(t *testing.T) {
+	w := newWorld(t)
+	w.ui.history = &pastWorld{}
+	mux := http.NewServeMux()
+	w.ui.Register(mux)
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/v1/history/changes?format=csv", nil))
+	if got := rec.Header().Get("Content-Disposition"); got != `attachment; filename="changes.csv"` {
+		t.Errorf("the file is %s", got)
+	}
+	if !strings.Contains(rec.Body.String(), ",deploy-77,deploy,,,checkout cart,") {
+		t.Errorf("the file says %s", rec.Body)
 	}
 }
 
