@@ -216,17 +216,17 @@ func (s *bytesSource) Uint64() uint64 {
 func FuzzEngine(f *testing.F) {
 	for seed := range uint64(3) {
 		r := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // repeatable
-		data := make([]byte, 1500)
+		data := make([]byte, 800)
 		for i := range data {
 			data[i] = byte(r.Uint32())
 		}
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records := newHistory(&bytesSource{data: data}, min(60, 2+len(data)/30))
+		records := newHistory(&bytesSource{data: data}, min(30, 2+len(data)/30))
 		checkHistory(t, records)
 		checkTwice(t, records)
-		checkRestore(t, records, rand.New(rand.NewPCG(uint64(len(data)), 5))) //nolint:gosec // repeatable
+		checkRestore(t, records, rand.New(rand.NewPCG(uint64(len(data)), 5)), 6) //nolint:gosec // repeatable
 	})
 }
 

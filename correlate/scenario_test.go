@@ -65,9 +65,8 @@ type recovery struct {
 
 func newRecovery() *recovery { return &recovery{store{}, map[string][]byte{}} }
 
-// renew restores the engine from its checkpoint.
-func (r *recovery) renew(tb testing.TB, e *Engine, in *itsm.Input) *Engine {
-	tb.Helper()
+// learn keeps the versions that an input adopts.
+func (r *recovery) learn(in *itsm.Input) {
 	if a := in.Adopt; a != nil {
 		for _, v := range []*itsm.Version{a.Estate, a.Rules} {
 			if v != nil {
@@ -75,6 +74,11 @@ func (r *recovery) renew(tb testing.TB, e *Engine, in *itsm.Input) *Engine {
 			}
 		}
 	}
+}
+
+// renew restores the engine from its checkpoint.
+func (r *recovery) renew(tb testing.TB, e *Engine) *Engine {
+	tb.Helper()
 	r.saved.save(e)
 	return r.saved.restore(tb, e.Position(), r.versions)
 }
@@ -95,7 +99,8 @@ func play(t *testing.T, file string, s *script, r *recovery, times int) *world {
 				said.WriteString(asJSON(t, updates))
 			}
 			if r != nil {
-				w.e = r.renew(t, w.e, &in)
+				r.learn(&in)
+				w.e = r.renew(t, w.e)
 			}
 		}
 		w.said = append(w.said, said.String())
