@@ -174,13 +174,16 @@ func mergeFiles(paths []string) (*cmdb.Estate, error) {
 			continue
 		}
 		part, err := cmdb.Parse(path, data)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		errs = append(errs, err)
+		if part != nil {
+			parts["file:"+path] = part
 		}
-		parts["file:"+path] = part
 	}
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	if err != nil && len(parts) == len(paths) { // what is missing may be in a file that cannot be read
+		err = errors.Join(err, parts.Dangling())
+	}
+	if err != nil {
 		return nil, err
 	}
 	return parts.Merge()

@@ -71,7 +71,8 @@ func joined(list []Fault) error {
 }
 
 // Parse reads an estate file, YAML or JSON; name stands in the faults. It reports every fault with
-// its line. Whether the ends of relations exist is for Merge to say: they may be in another file.
+// its line, and returns beside them what could be read, nil when nothing could. Whether the ends of
+// relations exist is for Parts to say: they may be in another file.
 func Parse(name string, data []byte) (*Estate, error) {
 	f := &faults{file: name}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -87,15 +88,16 @@ func Parse(name string, data []byte) (*Estate, error) {
 		f.list = nil
 		r = newReader(f)
 		cut := syntax != nil && errors.Is(err, io.EOF) // what JSON lacks at its end YAML lacks, too
-		if cut || !r.readYAML(data) && syntax != nil {
+		switch {
+		case cut || !r.readYAML(data) && syntax != nil:
 			f.list = []Fault{*syntax} // it was meant to be JSON
+			return nil, f.err()
+		case r.broken:
+			return nil, f.err()
 		}
 	}
-	if err := f.err(); err != nil {
-		return nil, err
-	}
 	r.estate.lines = &lines{file: name, items: r.lines["items"], relations: r.lines["relations"]}
-	return r.estate, nil
+	return r.estate, f.err()
 }
 
 func invalidUTF8(data []byte) int {
@@ -122,6 +124,7 @@ type reader struct {
 	lines  map[string][]int32 // of the entries of each list
 	ids    map[string]int     // the line of each id
 	claims map[string]claim   // by identifier set
+	broken bool               // the syntax is wrong
 }
 
 // claim is who was the first to have an identifier set.
@@ -147,6 +150,7 @@ func (r *reader) readYAML(data []byte) bool {
 	case err != nil:
 		line, text := splitLine(strings.TrimPrefix(err.Error(), "yaml: "), 0)
 		r.faults.add(line, "", "%s", text)
+		r.broken = true
 		return false
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {

@@ -128,6 +128,7 @@ type merger struct {
 	first     map[relationKey]int // index in relations; its part is the one that counts
 	periods   map[period]bool     // of relations that stand several times
 	from      []source            // of relations
+	bindings  []Rule
 	faults    []Fault
 }
 
@@ -136,33 +137,12 @@ type merger struct {
 // the same ends and type those of the first part count, all of them: a relation may have had
 // several periods.
 func (p Parts) Merge() (*Estate, error) {
-	origins := p.origins()
-	nItems, nRelations := 0, 0
-	for _, origin := range origins {
-		nItems, nRelations = nItems+len(p[origin].Items), nRelations+len(p[origin].Relations)
-	}
-	m := merger{
-		parts: p, items: make([]itsm.Item, 0, nItems), ids: make(map[string]int, nItems), claims: make(map[string]int, nItems),
-		relations: make([]itsm.Relation, 0, nRelations), first: make(map[relationKey]int, nRelations), periods: map[period]bool{},
-		from: make([]source, 0, nRelations),
-	}
-	out := &Estate{}
-	for _, origin := range origins {
-		for i := range p[origin].Items {
-			m.item(origin, i)
-		}
-		for i := range p[origin].Relations {
-			m.relation(origin, i)
-		}
-		out.Bindings = append(out.Bindings, p[origin].Bindings...)
-	}
-	for i := range m.relations {
-		m.ends(i)
-	}
+	m := p.collect()
+	m.dangling()
 	if err := joined(m.faults); err != nil {
 		return nil, err
 	}
-	out.Items, out.Relations = m.items, m.relations
+	out := &Estate{Items: m.items, Relations: m.relations, Bindings: m.bindings}
 	for i := range out.Items {
 		it := &out.Items[i]
 		it.Name, it.Criticality = cmp.Or(it.Name, it.ID), cmp.Or(it.Criticality, defaultCriticality)
@@ -175,6 +155,38 @@ func (p Parts) Merge() (*Estate, error) {
 }
 
 const defaultCriticality = 3
+
+// Dangling reports the relations to items that no part has, also of parts that have other faults.
+func (p Parts) Dangling() error {
+	m := p.collect()
+	m.faults = nil
+	m.dangling()
+	return joined(m.faults)
+}
+
+// collect puts the parts together as far as they fit.
+func (p Parts) collect() *merger {
+	origins := p.origins()
+	nItems, nRelations := 0, 0
+	for _, origin := range origins {
+		nItems, nRelations = nItems+len(p[origin].Items), nRelations+len(p[origin].Relations)
+	}
+	m := &merger{
+		parts: p, items: make([]itsm.Item, 0, nItems), ids: make(map[string]int, nItems), claims: make(map[string]int, nItems),
+		relations: make([]itsm.Relation, 0, nRelations), first: make(map[relationKey]int, nRelations), periods: map[period]bool{},
+		from: make([]source, 0, nRelations),
+	}
+	for _, origin := range origins {
+		for i := range p[origin].Items {
+			m.item(origin, i)
+		}
+		for i := range p[origin].Relations {
+			m.relation(origin, i)
+		}
+		m.bindings = append(m.bindings, p[origin].Bindings...)
+	}
+	return m
+}
 
 func (m *merger) item(origin string, i int) {
 	it := &m.parts[origin].Items[i]
@@ -242,11 +254,17 @@ func (m *merger) relation(origin string, i int) {
 	m.from = append(m.from, source{origin, i})
 }
 
-// ends reports ends that no part has an item for.
+// dangling reports ends that no part has an item for.
+func (m *merger) dangling() {
+	for i := range m.relations {
+		m.ends(i)
+	}
+}
+
 func (m *merger) ends(i int) {
 	r := &m.relations[i]
 	for _, id := range []string{r.From, r.To} {
-		if _, ok := m.ids[id]; !ok {
+		if _, ok := m.ids[id]; !ok && id != "" {
 			reason := fmt.Sprintf("relation %s %s %s: no item has the id %q", r.From, r.Type, r.To, id)
 			m.faults = append(m.faults, m.parts[m.from[i].origin].relationFault(m.from[i].index, m.from[i].origin, reason))
 		}

@@ -154,3 +154,19 @@ func TestDecodeFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsDangling: what could be read of files with faults still shows which relations lead nowhere.
+func TestPartsDangling(t *testing.T) {
+	broken, err := Parse("a.yaml", []byte("items:\n  - {id: a, class: x}\n  - {id: a, class: x}\n  - {id: b}\nrelations:\n  - {from: a, type: likes, to: c}\n  - {from: a, type: feeds, to: b}\n  - {from: a, to: d}\n  - {type: feeds, to: a}\n"))
+	if err == nil || broken == nil {
+		t.Fatalf("%v, %v; want faults and what could be read", broken, err)
+	}
+	parts := Parts{"file:a.yaml": broken, "file:b.yaml": parsed(t, "b.yaml", "items: [{id: d, class: x}]")}
+	want := `a.yaml:6: relation a likes c: no item has the id "c"`
+	if err := parts.Dangling(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if part, err := Parse("c.yaml", []byte("items: [")); err == nil || part != nil {
+		t.Errorf("%v, %v; nothing can be read of a file that is no YAML", part, err)
+	}
+}

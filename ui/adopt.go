@@ -124,7 +124,7 @@ func (u *UI) PutEstateFiles(ctx context.Context, files map[string][]byte) (strin
 
 // putParts adopts the estate in force with some parts replaced and those that drop names left out.
 func (u *UI) putParts(ctx context.Context, files map[string][]byte, drop func(origin string) bool) (string, error) {
-	parts, err := parseParts(files)
+	parts, faults, err := parseParts(files)
 	if err != nil {
 		return "", err
 	}
@@ -142,6 +142,9 @@ func (u *UI) putParts(ctx context.Context, files map[string][]byte, drop func(or
 	}
 	have := u.views.estate.version
 	u.views.mu.RUnlock()
+	if faults != nil {
+		return "", estateProblem(errors.Join(faults, parts.Dangling()))
+	}
 	if _, err := newEstate("", parts); err != nil {
 		return "", estateProblem(err)
 	}
@@ -163,22 +166,23 @@ func (u *UI) putParts(ctx context.Context, files map[string][]byte, drop func(or
 	return id, u.waitAdopted(ctx, "estate "+id, adopted, func(v *views) bool { return v.estate.version == id })
 }
 
-// parseParts reads the estate file of each origin and reports the faults of all.
-func parseParts(files map[string][]byte) (cmdb.Parts, error) {
-	parts := cmdb.Parts{}
-	var faults []error
+// parseParts reads the estate file of each origin. Faults are those of all files; err is what leaves nothing to
+// look at.
+func parseParts(files map[string][]byte) (parts cmdb.Parts, faults, err error) {
+	parts = cmdb.Parts{}
+	unread := false
 	for _, origin := range slices.Sorted(maps.Keys(files)) {
 		if !originWords.MatchString(origin) {
-			return nil, badRequest("invalid_origin", "origin: a name of at most 200 letters, digits and . _ : / @ - is expected")
+			return nil, nil, badRequest("invalid_origin", "origin: a name of at most 200 letters, digits and . _ : / @ - is expected")
 		}
-		part, err := cmdb.Parse(origin, files[origin])
-		parts[origin] = part
-		faults = append(faults, err)
+		part, fault := cmdb.Parse(origin, files[origin])
+		parts[origin], unread = part, unread || part == nil
+		faults = errors.Join(faults, fault)
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, estateProblem(err)
+	if unread {
+		return nil, nil, estateProblem(faults)
 	}
-	return parts, nil
+	return parts, faults, nil
 }
 
 // estateProblem lists every fault with its line and item.
