@@ -3,7 +3,7 @@ import { memo, type RefObject, useEffect, useRef } from "react";
 import type { Row } from "../api/model";
 import { ClassIcon, Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, coarse, moment, until } from "../lib/time";
-import { bestCause, figure, owner, refusal } from "../lib/words";
+import { bestCause, figure, owner, refusal, spoken } from "../lib/words";
 import { unhandled } from "./select";
 
 export interface BoardRowProps {
@@ -135,7 +135,7 @@ function RowChip({ row, now, gone }: { row: Row; now: number; gone: boolean }) {
   if (row.flapping) return <span className="chip" title="It goes up and down: its alerts start and end again and again"><Icon name="flap" />Flapping</span>;
   if (row.state === "on_hold") {
     const till = row.holdUntil === null ? "" : `, until ${moment(row.holdUntil, at)}`;
-    return <span className="chip line hold" title={`On hold: ${row.onHoldReason ?? ""}${till}`}><span className="clip">{row.onHoldReason ?? "On hold"}</span></span>;
+    return <span className="chip line hold" title={`On hold: ${spoken(row.onHoldReason ?? "")}${till}`}><span className="clip">{spoken(row.onHoldReason ?? "On hold")}</span></span>;
   }
   if (row.snoozedUntil !== null) return <span className="chip line">Snoozed<span className="ext"> until {until(row.snoozedUntil, at)}</span></span>;
   if (row.alertCounts.firing === 0 && row.alertCounts.suppressed > 0) return <span className="chip hatch">Suppressed</span>;

@@ -4,7 +4,7 @@ import { describeChanges } from "./diff";
 import { liveness } from "./live";
 import { matcher, terms, withoutLast, withTerm } from "./query";
 import { age, clock, coarse, dataAge, moment, nextAt, shownZone, until, zone } from "./time";
-import { bestCause, figure, plural, refusal } from "./words";
+import { bestCause, figure, plural, refusal, spoken } from "./words";
 
 const s = 1000;
 const min = 60 * s;
@@ -61,6 +61,10 @@ describe("words", () => {
   it("count people's way", () => {
     expect(figure(412_000)).toBe("412,000");
     expect([plural(1, "alert"), plural(0, "alert")]).toEqual(["1 alert", "0 alerts"]);
+  });
+
+  it("make a code readable, and leave what people wrote", () => {
+    expect([spoken("awaiting_vendor"), spoken("Spare part, Tuesday")]).toEqual(["Awaiting vendor", "Spare part, Tuesday"]);
   });
 
   it("call nothing a cause that scores 0.2 or less", () => {

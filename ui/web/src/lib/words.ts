@@ -13,6 +13,12 @@ export const doneWords: Record<Action, string> = {
   reject_cause: "cause rejected", undo: "taken back",
 };
 
+/** A reason as people read it: "awaiting_vendor" is "Awaiting vendor". */
+export function spoken(reason: string): string {
+  const text = reason.replaceAll("_", " ").trim();
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** A number with a thin group mark: 412,000. */
 export const figure = (n: number): string => n.toLocaleString("en-US");
 

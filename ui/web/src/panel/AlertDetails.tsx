@@ -1,6 +1,8 @@
 // Everything about one alert: annotations, labels, why it is in the incident, what binding tried.
 import type { Alert } from "../api/model";
 import { useBoardNow } from "../app/context";
+import { itemAddress } from "../history/address";
+import { WayIn } from "../history/place";
 import { moment } from "../lib/time";
 import { EvidenceList } from "./Why";
 
@@ -38,7 +40,7 @@ export function AlertDetails({ alert: a }: { alert: Alert }) {
       <dl>
         <div><dt>Fires since</dt><dd>{moment(a.lastStartsAt, at)}{a.count > 1 && `, ${a.count} times in this incident since ${moment(a.startsAt, at)}`}</dd></div>
         {a.endsAt !== null && a.status !== "firing" && <div><dt>Ended</dt><dd>{moment(a.endsAt, at)}</dd></div>}
-        <div><dt>Item</dt><dd>{a.item ?? "not bound to an item"}</dd></div>
+        <div><dt>Item</dt><dd>{a.item === null ? "not bound to an item" : <>{a.item} <WayIn to={itemAddress(a.item)}>Its past</WayIn></>}</dd></div>
         {a.tried !== undefined && a.tried !== "" && <div><dt>Tried</dt><dd>{a.tried}</dd></div>}
         {a.suppressed !== null && <div><dt>Suppressed</dt><dd>{a.suppressed}</dd></div>}
         {a.acknowledged !== null && <div><dt>Acknowledged</dt><dd>{a.acknowledged.by}, {moment(a.acknowledged.at, at)}</dd></div>}

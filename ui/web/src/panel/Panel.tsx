@@ -3,11 +3,13 @@ import { type ReactNode, useState } from "react";
 import { getIncident, getPath, Problem, sentence } from "../api/client";
 import type { Action, Incident, Row } from "../api/model";
 import { useCommandState, useBoardNow } from "../app/context";
+import { incidentAddress } from "../history/address";
+import { WayIn } from "../history/place";
 import { copyLink } from "../lib/copy";
 import { useLoad } from "../lib/load";
 import { Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, moment } from "../lib/time";
-import { owner } from "../lib/words";
+import { owner, spoken } from "../lib/words";
 import { asRow } from "../store/commands";
 import { Alerts } from "./Alerts";
 import { Causes } from "./Causes";
@@ -74,6 +76,7 @@ function Lost({ reference, error, onClose }: { reference: string; error: unknown
     <aside className="panel" aria-label={`Incident ${reference}`}>
       <div className="ph"><div className="l1"><span className="grow" /><CloseButton onClose={onClose} /></div>
         {error === null ? <p className="muted">Reading {reference}</p> : <h2>{missing ? `There is no incident ${reference}` : sentence(error)}</h2>}
+        {missing && <p>It may have been closed long ago. <WayIn to={incidentAddress(reference)}>Look in the history</WayIn></p>}
       </div>
     </aside>
   );
@@ -113,7 +116,7 @@ function PanelHead({ row, onClose }: { row: Row; onClose: () => void }) {
         {row.site !== "" && <Fact name="Site">{row.site}</Fact>}
         {row.services.length > 0 && <Fact name="Services">{row.services.slice(0, 4).join(", ")}{row.services.length > 4 && ` and ${row.services.length - 4} more`}</Fact>}
         {row.acknowledgedBy !== null && row.acknowledgedAt !== null && <Fact name="Acknowledged">{row.acknowledgedBy}, {moment(row.acknowledgedAt, at)}</Fact>}
-        {row.onHoldReason !== null && <Fact name="On hold">{row.onHoldReason}{row.holdUntil !== null && `, until ${moment(row.holdUntil, at)}`}</Fact>}
+        {row.onHoldReason !== null && <Fact name="On hold">{spoken(row.onHoldReason)}{row.holdUntil !== null && `, until ${moment(row.holdUntil, at)}`}</Fact>}
         {row.snoozedUntil !== null && <Fact name="Snoozed">until {moment(row.snoozedUntil, at)}</Fact>}
         {row.reopenCount > 0 && <Fact name="Reopened">{row.reopenCount}</Fact>}
         {row.resolutionCode !== null && <Fact name="Resolution">{row.resolutionCode}{row.resolutionNotes !== null && `: ${row.resolutionNotes}`}</Fact>}
