@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,15 +143,23 @@ func (h *killHarness) checkTopics() {
 		if err != nil {
 			return err
 		}
-		engine := newTestEngine(h.t)
+		engine, restarted := newTestEngine(h.t), newRestarted()
 		err = s.Events(ctx, 0, 0, func(r itsm.Record) error {
-			if r.Offset < at.Offset {
-				replay.add(engine.Apply(r.Time, r.Input))
+			if r.Offset >= at.Offset {
+				return nil
 			}
-			return nil
+			replay.add(engine.Apply(r.Time, r.Input))
+			return restarted.apply(h.t, r)
 		})
 		if err != nil {
 			return err
+		}
+		for key, row := range replay.rows {
+			if !bytes.Equal(row, restarted.published.rows[key]) {
+				h.t.Errorf("an engine that is restarted again and again publishes another row %s (-straight +restarted):\n%s",
+					key, cmp.Diff(string(row), string(restarted.published.rows[key])))
+				break
+			}
 		}
 		ctx, stop := context.WithCancel(ctx)
 		return s.Tail(ctx, stream.TailOptions{
@@ -237,11 +246,7 @@ func (h *killHarness) withLog(use func(context.Context, *stream.Stream) error) {
 	}
 }
 
-func newTestEngine(t interface {
-	Helper()
-	Fatal(args ...any)
-},
-) *correlate.Engine {
+func newTestEngine(t *testing.T) *correlate.Engine {
 	t.Helper()
 	engine, err := correlate.New(correlate.Options{Shards: 1, Config: correlate.DefaultConfig()})
 	if err != nil {
@@ -268,6 +273,53 @@ func recoverInto(ctx context.Context, s *stream.Stream, engine *correlate.Engine
 		}
 	}
 	return at, engine.Restored(at, data[0], data[1])
+}
+
+// restarted is an engine that goes through a checkpoint every few records.
+type restarted struct {
+	engine    *correlate.Engine
+	saved     map[string]itsm.Entity
+	versions  map[string][]byte
+	records   int
+	published *publication
+}
+
+const restartEvery = 60
+
+func newRestarted() *restarted {
+	return &restarted{saved: map[string]itsm.Entity{}, versions: map[string][]byte{}, published: newPublication()}
+}
+
+func (r *restarted) apply(t *testing.T, record itsm.Record) error {
+	t.Helper()
+	if r.engine == nil {
+		r.engine = newTestEngine(t)
+	}
+	if a := record.Input.Adopt; a != nil {
+		for _, v := range []*itsm.Version{a.Estate, a.Rules} {
+			if v != nil {
+				r.versions[v.ID] = v.Data
+			}
+		}
+	}
+	r.published.add(r.engine.Apply(record.Time, record.Input))
+	if r.records++; r.records%restartEvery != 0 {
+		return nil
+	}
+	for _, e := range r.engine.Changed() {
+		r.saved[e.Key] = e
+		if e.Value == nil {
+			delete(r.saved, e.Key)
+		}
+	}
+	at := r.engine.Position()
+	r.engine = newTestEngine(t)
+	for _, e := range r.saved {
+		if err := r.engine.Restore(e); err != nil {
+			return err
+		}
+	}
+	return r.engine.Restored(at, r.versions[at.Estate], r.versions[at.Rules])
 }
 
 // publication is what an engine has published.

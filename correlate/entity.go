@@ -145,16 +145,18 @@ func (e *Engine) Changed() []itsm.Entity {
 // putMoved saves what has moved: as a chunk, unless there are many chunks already, or as much in
 // them as buckets would take.
 func (e *Engine) putMoved(put func(key string, value []byte)) {
-	if len(e.dirty.moved) == 0 {
+	// An alert that was forgotten may be there anew, as another one.
+	moved := slices.DeleteFunc(e.dirty.moved, func(a *alert) bool { return e.alerts[a.fingerprint] != a })
+	if len(moved) == 0 {
 		return
 	}
-	for _, a := range e.dirty.moved {
+	for _, a := range moved {
 		a.moved = false
 		e.stale[a.fingerprint%bucketCount] = true
 	}
-	e.chunked += len(e.dirty.moved)
+	e.chunked += len(moved)
 	if e.chunks < maxChunks && 2*e.chunked <= len(e.alerts) {
-		put(chunkKey(e.chunks), encodeSeen(e.dirty.moved))
+		put(chunkKey(e.chunks), encodeSeen(moved))
 		e.chunks++
 		return
 	}

@@ -88,3 +88,61 @@ func TestEngine_savesWhatMoved(t *testing.T) {
 		t.Errorf("a checkpoint of about 5 re-sends of %d alerts takes %d bytes", alerts, perCut)
 	}
 }
+
+// An alert that was forgotten and has come again within one checkpoint is saved as it is now.
+func TestEngine_savesWhatCameAgain(t *testing.T) {
+	engine := func() *correlate.Engine {
+		t.Helper()
+		e, err := correlate.New(correlate.Options{Shards: 1, Config: correlate.DefaultConfig()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	at := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+	input := func(name string, n int, severity string, status itsm.Status) (in itsm.Input) {
+		for i := range n {
+			ls := itsm.NewLabels(map[string]string{"alertname": name, "host": strconv.Itoa(i), "severity": severity})
+			a := itsm.Alert{Labels: ls, Fingerprint: ls.Fingerprint(), Status: status, StartsAt: at, Source: "test"}
+			if status == itsm.StatusResolved {
+				a.EndsAt = at
+			}
+			in.Alerts = append(in.Alerts, a)
+		}
+		return in
+	}
+	live, saved := engine(), map[string]itsm.Entity{}
+	cut := func() {
+		for _, entity := range live.Changed() {
+			saved[entity.Key] = entity
+		}
+	}
+	live.Apply(at, input("Many", 2000, "critical", itsm.StatusFiring))
+	cut()
+	for range 2 { // the second time they are other alerts with the same names
+		live.Apply(at, input("Quiet", 100, "info", itsm.StatusFiring))
+		live.Apply(at, input("Quiet", 100, "info", itsm.StatusResolved))
+		at = at.Add(2 * correlate.DefaultConfig().Incident.ReopenWithin)
+		live.Advance(at)
+		if n := len(live.Alerts()); n != 0 {
+			t.Fatalf("%d alerts are not forgotten", n)
+		}
+	}
+	live.Apply(at, input("Quiet", 100, "info", itsm.StatusFiring))
+	cut()
+	restored := engine()
+	for _, entity := range saved {
+		if entity.Value == nil {
+			continue
+		}
+		if err := restored.Restore(entity); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := restored.Restored(live.Position(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(live.Alerts(), restored.Alerts(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-live +restored):\n%s", diff)
+	}
+}
