@@ -1,6 +1,6 @@
 // The past: alerts, incidents and changes of a window, over time and as a list, and each of them in detail.
 import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useState, useSyncExternalStore } from "react";
-import { sentence } from "../api/client";
+import { Problem, sentence } from "../api/client";
 import { useServices } from "../app/context";
 import { useKeys } from "../app/keys";
 import { goTo, useSearch } from "../app/route";
@@ -120,7 +120,7 @@ function Past<T>({ kind, address, asOf, onRefresh }: PastProps<T>) {
               }}
             />
             {volume.error !== null && !isMistake(volume.error) && <p className="oops" role="alert">The chart could not be read. {sentence(volume.error)}</p>}
-            <VolumeChart volume={volume.value} of={q === "" ? "" : tab === "alerts" ? " of those that match" : ", the filter left aside"} onPick={onPick} onWiden={onWiden} />
+            {(volume.value !== null || volume.error === null) && <VolumeChart volume={volume.value} of={q === "" ? "" : tab === "alerts" ? " of those that match" : ", the filter left aside"} onPick={onPick} onWiden={onWiden} />}
             <Rows kind={kind} pages={pages} q={q} asOf={asOf} cursor={cursor} onOpen={show} onWhole={() => to({ q: withoutLast(q) })} />
           </>
         )}
@@ -179,10 +179,11 @@ function Export({ tab, question }: { tab: Tab; question: Question }) {
 }
 
 function NoHistory({ error }: { error: unknown }) {
+  const how = error instanceof Problem ? error.detail : sentence(error);
   return (
     <div className="msg" role="status">
       <h2>No history is kept</h2>
-      <p className="how">{sentence(error).replace(/^\d+: /, "")}.</p>
+      <p className="how">{how.charAt(0).toUpperCase() + how.slice(1)}.</p>
       <p className="muted">Everything else works without it. The history begins when it is turned on.</p>
     </div>
   );

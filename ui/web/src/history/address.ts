@@ -1,5 +1,5 @@
 // What the page shows, in its address: a link leads others to the same rows.
-import { terms } from "../lib/query";
+import { matcher, terms } from "../lib/query";
 import { defaultRange, iso, presetOf, type Range, type Span, spanOf } from "./range";
 
 export const tabs = [
@@ -49,10 +49,15 @@ export function writeAddress(a: Address): string {
   return search === "" ? "/history" : `/history?${search}`;
 }
 
-/** The address of the past of an item. */
-export const itemAddress = (item: string): string => writeAddress({ tab: "alerts", q: itemTerm(item), range: defaultRange, zoom: null, open: null });
+const plain: Address = { tab: "alerts", q: "", range: defaultRange, zoom: null, open: null };
 
-export const itemTerm = (item: string): string => `item="${item.replace(/["\\]/g, (c) => `\\${c}`)}"`;
+/** The address of the past of an item. */
+export const itemAddress = (item: string): string => writeAddress({ ...plain, q: itemTerm(item) });
+
+/** The address of the past of an incident, by its number or id. */
+export const incidentAddress = (reference: string): string => writeAddress({ ...plain, tab: "incidents", open: reference });
+
+export const itemTerm = (item: string): string => matcher("item", "=", item);
 
 const fields: Record<Tab, readonly string[]> = {
   alerts: ["status", "severity", "item", "incident", "source", "fingerprint"],

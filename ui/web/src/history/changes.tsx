@@ -5,6 +5,7 @@ import { Icon } from "../lib/marks";
 import { matcher } from "../lib/query";
 import { plural } from "../lib/words";
 import { safeLink } from "../panel/AlertDetails";
+import { itemTerm } from "./address";
 import { changeKey, getChange, getChanges } from "./api";
 import type { Kind, PanelProps } from "./kind";
 import { Absent, Aside, Fact, Pairs } from "./parts";
@@ -65,7 +66,7 @@ function ChangePanel({ open, row, onClose }: PanelProps<ChangeEvent>) {
     >
       <section className="sec">
         <h3>Items <span className="muted">{items.length === 0 ? "it names none" : plural(items.length, "item")}</span></h3>
-        <ul className="names">{items.map((item) => <li key={item}><PastLink part={{ tab: "alerts", q: matcher("item", "=", item), open: null }} title={`The past of ${item}`}>{item}</PastLink></li>)}</ul>
+        <ul className="names">{items.map((item) => <li key={item}><PastLink part={{ tab: "alerts", q: itemTerm(item), open: null }} title={`The past of ${item}`}>{item}</PastLink></li>)}</ul>
       </section>
       {Object.keys(labels).length > 0 && <section className="sec"><h3>Labels</h3><Pairs of={labels} /></section>}
       <section className="sec"><h3>See also</h3><ul className="ways"><li><PastLink part={{ q: matcher("id", "=", c.id) }}>Only this change</PastLink></li></ul></section>

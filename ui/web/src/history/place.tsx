@@ -1,6 +1,6 @@
 // Where the page stands, for everything on it that leads somewhere else in the past.
 import { createContext, type ReactNode, useContext } from "react";
-import { go, goTo } from "../app/route";
+import { goTo } from "../app/route";
 import { type Address, itemTerm, writeAddress } from "./address";
 import { useNumber } from "./numbers";
 
@@ -18,10 +18,8 @@ export function usePlace(): Place {
   return place;
 }
 
-/** A link to another part of the past; what is not named stays. */
-export function PastLink({ part, title, className, children }: { part: Partial<Address>; title?: string; className?: string; children: ReactNode }) {
-  const { address } = usePlace();
-  const to = writeAddress({ ...address, ...part });
+/** A link to an address of this app. */
+export function WayIn({ to, title, className, children }: { to: string; title?: string | undefined; className?: string; children: ReactNode }) {
   return (
     <a
       href={to} title={title} className={className}
@@ -36,6 +34,12 @@ export function PastLink({ part, title, className, children }: { part: Partial<A
   );
 }
 
+/** A link to another part of the past; what is not named stays. */
+export function PastLink({ part, title, children }: { part: Partial<Address>; title?: string; children: ReactNode }) {
+  const { address } = usePlace();
+  return <WayIn to={writeAddress({ ...address, ...part })} title={title}>{children}</WayIn>;
+}
+
 /** An item, as a link to its past. */
 export function ItemLink({ item }: { item: string }) {
   return <PastLink part={{ q: itemTerm(item), open: null }} title={`The past of ${item}`}>{item}</PastLink>;
@@ -48,17 +52,4 @@ export function IncidentLink({ id, children }: { id: string; children?: ReactNod
 }
 
 /** A link to an incident on the board. */
-export function BoardLink({ number }: { number: string }) {
-  return (
-    <a
-      className="btn quiet sm" href={`/incidents/${encodeURIComponent(number)}`}
-      onClick={(e) => {
-        if (e.ctrlKey || e.metaKey || e.shiftKey) return;
-        e.preventDefault();
-        go({ page: "incidents", incident: number });
-      }}
-    >
-      On the board
-    </a>
-  );
-}
+export const BoardLink = ({ number }: { number: string }) => <WayIn className="btn quiet sm" to={`/incidents/${encodeURIComponent(number)}`}>On the board</WayIn>;
