@@ -28,9 +28,9 @@ func BenchmarkFlush(b *testing.B) {
 	const rows, changes, watchers = 5000, 2000, 100
 	h := newHub(newMetrics(prometheus.NewRegistry()))
 	h.reset("e")
-	raw := make([][]byte, rows)
+	raw, ids := make([][]byte, rows), make([]string, rows)
 	for n := range raw {
-		raw[n] = benchRow(n, 1)
+		raw[n], ids[n] = benchRow(n, 1), fmt.Sprint("id", n)
 	}
 	at := position{Epoch: "e", Offset: -1}
 	offset, sent := int64(0), 0
@@ -39,7 +39,7 @@ func BenchmarkFlush(b *testing.B) {
 		batch := make([]change, changes)
 		for i := range batch {
 			n := int(offset) % rows
-			batch[i] = change{id: fmt.Sprint("id", n), row: raw[n], offset: offset}
+			batch[i] = change{id: ids[n], row: raw[n], offset: offset}
 			offset++
 		}
 		h.publish(batch, offset-1)
