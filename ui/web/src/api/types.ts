@@ -28,11 +28,107 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The firing alerts, as Alertmanager lists them
+         * @description Ordered by fingerprint, with the labels they were sent with.
+         */
+        get: operations["getAlertmanagerAlerts"];
         put?: never;
         /** Alertmanager's API v2, so that Prometheus can send directly */
         post: operations["ingestPrometheus"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The firing alerts by incident
+         * @description One group for each incident, with the labels `incident`, `cause` (the item of the best one; absent without any) and `priority`; then alerts without incident by `alertname`. Each alert has the labels of its group too, where it has none of that name.
+         */
+        get: operations["getAlertmanagerGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The one receiver, signalbox */
+        get: operations["getAlertmanagerReceivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of the program in Alertmanager's form */
+        get: operations["getAlertmanagerStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences; there are none yet */
+        get: operations["getSilences"];
+        put?: never;
+        /** Not yet; answers 501 with the code `not_implemented` */
+        post: operations["postSilence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/silence/{silenceID}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silenceID: string;
+            };
+            cookie?: never;
+        };
+        /** One silence; there is none yet */
+        get: operations["getSilence"];
+        put?: never;
+        post?: never;
+        /** Not yet; answers 501 with the code `not_implemented` */
+        delete: operations["deleteSilence"];
         options?: never;
         head?: never;
         patch?: never;
@@ -733,6 +829,72 @@ export interface components {
             /** @description What binding tried; absent when the alert is bound. */
             tried?: string;
         };
+        GettableAlert: {
+            annotations: components["schemas"]["Labels"];
+            /**
+             * Format: date-time
+             * @description Always ahead: a firing alert ends when that is reported.
+             */
+            endsAt: string;
+            fingerprint: components["schemas"]["Fingerprint"];
+            receivers: components["schemas"]["Receiver"][];
+            /**
+             * Format: date-time
+             * @description Of the present firing period.
+             */
+            startsAt: string;
+            status: {
+                inhibitedBy: string[];
+                /** @description Why a suppressed alert is so. */
+                mutedBy: string[];
+                silencedBy: string[];
+                /** @enum {string} */
+                state: "active" | "suppressed";
+            };
+            /** Format: date-time */
+            updatedAt: string;
+            /**
+             * Format: uri-reference
+             * @description Absent when the alert has none that is valid.
+             */
+            generatorURL?: string;
+            labels: components["schemas"]["Labels"];
+        };
+        AlertGroup: {
+            alerts: components["schemas"]["GettableAlert"][];
+            labels: components["schemas"]["Labels"];
+            receiver: components["schemas"]["Receiver"];
+            routeLabels: components["schemas"]["Labels"];
+        };
+        Receiver: {
+            name: string;
+        };
+        AlertmanagerStatus: {
+            cluster: {
+                peers: Record<string, never>[];
+                /** @constant */
+                status: "disabled";
+            };
+            config: {
+                /** @description The grouping, as a configuration that Alertmanager can read. */
+                original: string;
+            };
+            /**
+             * Format: date-time
+             * @description When the program started.
+             */
+            uptime: string;
+            versionInfo: {
+                branch: string;
+                buildDate: string;
+                buildUser: string;
+                goVersion: string;
+                /** @description The version of Signalbox. */
+                revision: string;
+                /** @description The version of Alertmanager whose API is served. */
+                version: string;
+            };
+        };
         CurrentAlert: components["schemas"]["Alert"] & {
             /** @description The id of the incident that holds it. */
             incident: string | null;
@@ -1200,6 +1362,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description What is wrong, as a text. */
+        AlertmanagerError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": string;
+            };
+        };
         /** @description Come again after `Retry-After` seconds. */
         Overloaded: {
             headers: {
@@ -1246,6 +1417,20 @@ export interface components {
         format: "json" | "csv" | "jsonl";
         /** @description A `-` before it reverses. Default `startsAt`. */
         alertSort: "startsAt" | "-startsAt" | "lastStartsAt" | "-lastStartsAt" | "severity" | "-severity" | "status" | "-status";
+        /** @description A matcher of Alertmanager (`alertname=~"Host.*"`), repeated for more; all must hold. Where the alert has no label of that name, those of its group count (`incident="INC-000010"`). */
+        matchers: string[];
+        /** @description An anchored regular expression over names of receivers; there is one, signalbox. */
+        receiver: string;
+        /** @description A matcher over the labels of the receiver, which has none; may be repeated. */
+        receiverMatchers: string[];
+        /** @description `false` leaves out what is active. */
+        active: boolean;
+        /** @description `false` leaves out suppressed alerts. */
+        silenced: boolean;
+        /** @description Without effect; what Alertmanager inhibits does not arrive. */
+        inhibited: boolean;
+        /** @description Without effect, as in Alertmanager. */
+        unprocessed: boolean;
         limit: number;
         /** @description The `next` of the page before. Stable under inserts. */
         cursor: string;
@@ -1276,6 +1461,43 @@ export interface operations {
             400: components["responses"]["Refused"];
             413: components["responses"]["Problem"];
             503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlertmanagerAlerts: {
+        parameters: {
+            query?: {
+                /** @description A matcher of Alertmanager (`alertname=~"Host.*"`), repeated for more; all must hold. Where the alert has no label of that name, those of its group count (`incident="INC-000010"`). */
+                filter?: components["parameters"]["matchers"];
+                /** @description An anchored regular expression over names of receivers; there is one, signalbox. */
+                receiver?: components["parameters"]["receiver"];
+                /** @description A matcher over the labels of the receiver, which has none; may be repeated. */
+                receiver_matchers?: components["parameters"]["receiverMatchers"];
+                /** @description `false` leaves out what is active. */
+                active?: components["parameters"]["active"];
+                /** @description `false` leaves out suppressed alerts. */
+                silenced?: components["parameters"]["silenced"];
+                /** @description Without effect; what Alertmanager inhibits does not arrive. */
+                inhibited?: components["parameters"]["inhibited"];
+                /** @description Without effect, as in Alertmanager. */
+                unprocessed?: components["parameters"]["unprocessed"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GettableAlert"][];
+                };
+            };
+            400: components["responses"]["AlertmanagerError"];
             default: components["responses"]["Problem"];
         };
     };
@@ -1311,6 +1533,161 @@ export interface operations {
             };
             413: components["responses"]["Problem"];
             503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlertmanagerGroups: {
+        parameters: {
+            query?: {
+                /** @description A matcher of Alertmanager (`alertname=~"Host.*"`), repeated for more; all must hold. Where the alert has no label of that name, those of its group count (`incident="INC-000010"`). */
+                filter?: components["parameters"]["matchers"];
+                /** @description An anchored regular expression over names of receivers; there is one, signalbox. */
+                receiver?: components["parameters"]["receiver"];
+                /** @description A matcher over the labels of the receiver, which has none; may be repeated. */
+                receiver_matchers?: components["parameters"]["receiverMatchers"];
+                /** @description `false` leaves out what is active. */
+                active?: components["parameters"]["active"];
+                /** @description `false` leaves out suppressed alerts. */
+                silenced?: components["parameters"]["silenced"];
+                /** @description Without effect; what Alertmanager inhibits does not arrive. */
+                inhibited?: components["parameters"]["inhibited"];
+                /** @description `false` leaves out groups in which every alert is suppressed. */
+                muted?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroup"][];
+                };
+            };
+            400: components["responses"]["AlertmanagerError"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlertmanagerReceivers: {
+        parameters: {
+            query?: {
+                /** @description A matcher over the labels of the receiver, which has none; may be repeated. */
+                receiver_matchers?: components["parameters"]["receiverMatchers"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The receivers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receiver"][];
+                };
+            };
+            400: components["responses"]["AlertmanagerError"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlertmanagerStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertmanagerStatus"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSilences: {
+        parameters: {
+            query?: {
+                /** @description A matcher of Alertmanager (`alertname=~"Host.*"`), repeated for more; all must hold. Where the alert has no label of that name, those of its group count (`incident="INC-000010"`). */
+                filter?: components["parameters"]["matchers"];
+                /** @description `false` leaves out what is active. */
+                active?: components["parameters"]["active"];
+                expired?: boolean;
+                pending?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An empty list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+            400: components["responses"]["AlertmanagerError"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    postSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silenceID: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            404: components["responses"]["AlertmanagerError"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silenceID: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            501: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
