@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -224,54 +225,72 @@ func (e *estate) path(r *row, firing map[string]bool) pathAnswer {
 // before draws the way from where monitoring looks to the cause, and what works beside it.
 func (p *picture) before(cause cmdb.Node) {
 	g := p.e.graph
-	way := []cmdb.Node{cause}
-	for len(way) < 12 {
-		up := cmdb.None
-		for _, e := range g.Up(way[0]) {
-			if e.Kind == cmdb.Network && !slices.Contains(way, e.Node) {
-				up = e.Node
-				break
-			}
-		}
-		if up == cmdb.None {
-			break
-		}
-		way = slices.Insert(way, 0, up)
-	}
-	vantage := p.vantage(way[0])
-	if vantage == cmdb.None {
+	way := p.route(cause)
+	if way == nil {
 		return
 	}
-	p.add(vantage, "vantage")
-	before := vantage
-	for _, n := range way[:len(way)-1] {
-		p.add(n, "way")
-		p.link(before, n, itsm.ConnectsTo, false)
-		before = n
+	p.add(way[0], "vantage")
+	for i, n := range way[1:] {
+		role := "way"
+		if n == cause {
+			role = "cause"
+		}
+		p.add(n, role)
+		p.link(way[i], n, itsm.ConnectsTo, false)
 	}
-	p.add(cause, "cause")
-	p.link(before, cause, itsm.ConnectsTo, false)
-	siblings := 0
-	for _, e := range g.Down(before) {
-		if e.Kind == cmdb.Network && e.Node != cause && siblings < maxSiblings && !p.firing[g.Item(e.Node).ID] {
+	before, siblings := way[len(way)-2], 0
+	for n := range p.connected(before) {
+		if siblings < maxSiblings && g.ClassID(n) == g.ClassID(cause) && !slices.Contains(way, n) && !p.firing[g.Item(n).ID] {
 			siblings++
-			p.add(e.Node, "sibling")
-			p.link(before, e.Node, itsm.ConnectsTo, false)
+			p.add(n, "sibling")
+			p.link(before, n, itsm.ConnectsTo, false)
 		}
 	}
 }
 
-// vantage is an item that monitoring looks from and that is connected to n.
-func (p *picture) vantage(n cmdb.Node) cmdb.Node {
+// maxRoute bounds how many items are looked at for the way to a cause.
+const maxRoute = 4096
+
+// route is a shortest way over the network from a vantage to the cause, nil when there is none. With redundancy there
+// may be several; one of them is enough for a picture.
+func (p *picture) route(cause cmdb.Node) []cmdb.Node {
 	g := p.e.graph
-	for _, r := range g.Relations(n) {
-		for _, id := range []string{r.From, r.To} {
-			if m, ok := g.Node(id); ok && r.Type == itsm.ConnectsTo && m != n && g.Item(m).Vantage {
-				return m
+	towards := map[cmdb.Node]cmdb.Node{cause: cmdb.None} // the next item on the way to the cause
+	for queue := []cmdb.Node{cause}; len(queue) > 0 && len(towards) < maxRoute; queue = queue[1:] {
+		for n := range p.connected(queue[0]) {
+			if _, seen := towards[n]; seen {
+				continue
+			}
+			towards[n] = queue[0]
+			if g.Item(n).Vantage {
+				way := []cmdb.Node{n}
+				for at := queue[0]; at != cmdb.None; at = towards[at] {
+					way = append(way, at)
+				}
+				return way
+			}
+			if g.Class(n).Transit {
+				queue = append(queue, n)
 			}
 		}
 	}
-	return cmdb.None
+	return nil
+}
+
+// connected yields the items that an item is connected to, in the order of the estate.
+func (p *picture) connected(n cmdb.Node) iter.Seq[cmdb.Node] {
+	g := p.e.graph
+	return func(yield func(cmdb.Node) bool) {
+		for _, r := range g.Relations(n) {
+			other := r.To
+			if other == g.Item(n).ID {
+				other = r.From
+			}
+			if m, ok := g.Node(other); ok && r.Type == itsm.ConnectsTo && !yield(m) {
+				return
+			}
+		}
+	}
 }
 
 func (p *picture) add(n cmdb.Node, role string) {
