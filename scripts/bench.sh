@@ -6,7 +6,7 @@ count=${COUNT:-3} load=${LOAD:-60s} bench=${BENCH:-.}
 out=.cache/bench.txt
 mkdir -p .cache
 echo "== benchmarks of the rooms (count $count)"
-go test -run '^$' -bench "$bench" -benchmem -count "$count" ./correlate/... ./ingest/... ./stream/... ./cmdb/... ./ui/... | tee "$out"
+go test -run '^$' -timeout 60m -bench "$bench" -benchmem -count "$count" ./correlate/... ./ingest/... ./stream/... ./cmdb/... ./ui/... | tee "$out"
 .cache/tools/benchstat "$out"
 echo "== the whole way, embedded broker (steady phase $load)"
 go test -count=1 -timeout 30m -run 'TestLoad' -v ./app -load "$load" | grep -vE '^(=== |--- |PASS)'
