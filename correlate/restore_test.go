@@ -73,7 +73,7 @@ func TestRestoreIsLive(t *testing.T) {
 }
 
 // histories is how many random histories each property is tried on.
-var histories = flag.Int("histories", 6, "random histories to try")
+var histories = flag.Int("histories", 4, "random histories to try")
 
 // checkRestore restores one engine after every so many records.
 func checkRestore(t *testing.T, records []itsm.Record, clock *rand.Rand, every int) {
