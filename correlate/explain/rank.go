@@ -143,15 +143,9 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	} else if b.context {
 		add(itsm.EvidenceOwn, name+" has an alert of low severity", strengthContext)
 	}
-	for i := range b.classes {
-		kind := itsm.EvidenceCoverage
-		switch b.classes[i].kind {
-		case cmdb.Network:
-			kind = itsm.EvidenceReachability
-		case cmdb.Member:
-			kind = itsm.EvidenceRedundancy
-		}
-		add(kind, x.covers(r.node, b, i), b.net[i])
+	for _, kind := range []itsm.EvidenceKind{itsm.EvidenceReachability, itsm.EvidenceRedundancy, itsm.EvidenceCoverage} {
+		text, strength := x.coversAll(r.node, b, kind)
+		add(kind, text, strength)
 	}
 	if r.change != nil {
 		at := h.body.onset
@@ -172,6 +166,49 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 }
 
 const maxEvidence = 8
+
+// maxNamed is how many classes one evidence names.
+const maxNamed = 3
+
+// coversAll is what speaks for a cause by one kind of evidence: of each class how many are hurt, the most telling first.
+func (x *Index) coversAll(n cmdb.Node, b *belief, kind itsm.EvidenceKind) (text string, strength int64) {
+	var of []int
+	for i := range b.classes {
+		if kindOf(b.classes[i].kind) == kind && b.net[i] > 0 {
+			of = append(of, i)
+			strength += b.net[i]
+		}
+	}
+	if len(of) == 0 {
+		return "", 0
+	}
+	slices.SortStableFunc(of, func(i, j int) int { return cmp.Compare(b.net[j], b.net[i]) })
+	named := of[:min(len(of), maxNamed)]
+	var parts []string
+	for _, i := range named[:len(named)-1] {
+		parts = append(parts, fmt.Sprintf("%d of %d %s", b.classes[i].items, b.expected[i], x.g.ClassWord(b.classes[i].class)))
+	}
+	text = strings.Join(parts, ", ")
+	if text != "" {
+		text += " and "
+	}
+	text += x.covers(n, b, named[len(named)-1])
+	if len(of) > len(named) {
+		text += ", and others"
+	}
+	return text, strength
+}
+
+// kindOf is what it is evidence of that items are hurt over a kind of relation.
+func kindOf(kind cmdb.Kind) itsm.EvidenceKind {
+	switch kind {
+	case cmdb.Network:
+		return itsm.EvidenceReachability
+	case cmdb.Member:
+		return itsm.EvidenceRedundancy
+	}
+	return itsm.EvidenceCoverage
+}
 
 // types lists the alert types of an item in a hypothesis, at most three.
 func (x *Index) types(h *Hypothesis, n cmdb.Node) []string {
