@@ -44,7 +44,8 @@ var NewContract = sync.OnceValues(func() (*Contract, error) {
 		&c.document: nil,
 		&c.lenient:  {config.WithFormatAssertions(), lines},
 		&c.strict: {lines, config.WithFormatAssertions(), config.WithStrictMode(), config.WithStrictIgnorePaths( // maps, whose keys are the user's
-			"$.body.**.labels.*", "$.body.**.annotations.*", "$.body.**.attributes.*", "$.body.attributes.*",
+			"$.body.**.labels.*", "$.body.**.annotations.*", "$.body[*].**.labels.*", "$.body[*].**.annotations.*",
+			"$.body[*].labels.*", "$.body[*].annotations.*", "$.body.**.attributes.*", "$.body.attributes.*",
 			"$.body.**.identifiers[*].*", "$.body.identifiers[*].*", "$.body.**.data.**", "$.body.bindings[*].match.*", "$.body.buckets[*].counts.*",
 		)},
 	} {
@@ -123,7 +124,7 @@ func (c *Contract) Check(x Exchange) error {
 	if op == "" && x.Status >= http.StatusBadRequest {
 		return nil // the document does not have it either
 	}
-	c.used[op] = c.used[op] || x.Status < http.StatusBadRequest
+	c.used[op] = c.used[op] || x.Status < http.StatusBadRequest || c.onlyRefuses(op)
 	got := &http.Response{StatusCode: x.Status, Header: x.Got, Body: io.NopCloser(bytes.NewReader(x.Answer))}
 	if err := broken(c.strict.ValidateHttpResponse(r, got)); err != nil {
 		return fmt.Errorf("answer %d: %w\n%.1000s", x.Status, err, x.Answer)
@@ -138,6 +139,24 @@ func (c *Contract) Check(x Exchange) error {
 		return fmt.Errorf("request that was accepted: %w", err)
 	}
 	return nil
+}
+
+// onlyRefuses tells whether the document lists no answer of an operation but errors.
+func (c *Contract) onlyRefuses(id string) bool {
+	for _, item := range c.Model.Paths.PathItems.FromOldest() {
+		for _, op := range item.GetOperations().FromOldest() {
+			if op.OperationId != id {
+				continue
+			}
+			for status := range op.Responses.Codes.FromOldest() {
+				if status < "4" {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // operation returns the id of the operation of a request.

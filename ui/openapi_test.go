@@ -162,6 +162,7 @@ func TestDocument(t *testing.T) {
 	h.eventually("two incidents", func() bool { return len(get[board](h, "/api/v1/board").Incidents) >= 2 })
 	h.stream()
 	h.lists()
+	h.alertmanager()
 	h.history()
 	h.commands()
 	h.operation()
@@ -214,6 +215,21 @@ func (h *house) lists() {
 	}
 	h.want(http.StatusBadRequest, http.MethodGet, "/api/v1/incidents?limit=0", "")
 	h.want(http.StatusNotFound, http.MethodGet, "/api/v1/incidents/nope", "")
+}
+
+// alertmanager reads and tries to write as the tools of Alertmanager do.
+func (h *house) alertmanager() {
+	h.t.Helper()
+	if alerts := get[[]struct{ Fingerprint string }](h, "/api/v2/alerts?filter=alertname%3D~%22Host.%2A%22&active=true&silenced=false"); len(alerts) != 3 {
+		h.t.Errorf("alerts of three hosts are expected, got %d", len(alerts))
+	}
+	for _, uri := range []string{"alerts/groups?muted=false&receiver=signalbox", "receivers", "status", "silences?expired=false"} {
+		h.want(http.StatusOK, http.MethodGet, "/api/v2/"+uri, "")
+	}
+	h.want(http.StatusBadRequest, http.MethodGet, "/api/v2/alerts?filter=HostDown", "")
+	h.want(http.StatusNotFound, http.MethodGet, "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55", "")
+	h.want(http.StatusNotImplemented, http.MethodDelete, "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55", "")
+	h.want(http.StatusNotImplemented, http.MethodPost, "/api/v2/silences", `{"matchers":[{"name":"a","value":"b","isRegex":false}]}`)
 }
 
 // history asks for the past: of the embedded engine where it is there, else for the way to get it.

@@ -99,6 +99,7 @@ func New(o Options) (*UI, error) {
 		history: o.History, noHistory: o.NoHistory,
 	}
 	watchTotals(o.Registerer, u.views)
+	exposeAlertmanagerVersion(o.Registerer, u.versionInfo())
 	if u.sources == nil {
 		u.sources = func() []Source { return nil }
 	}
@@ -133,8 +134,10 @@ func (u *UI) Register(mux *http.ServeMux) {
 	} {
 		mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
 	}
-	for pattern, handler := range u.historyRoutes() {
-		mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
+	for _, routes := range []map[string]http.HandlerFunc{u.historyRoutes(), u.alertmanagerRoutes()} {
+		for pattern, handler := range routes {
+			mux.HandleFunc(pattern, u.metrics.measured(pattern, handler))
+		}
 	}
 	mux.HandleFunc("GET /api/v1/stream", u.handleStream) // lasts as long as its client, and has metrics of its own
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
