@@ -7,7 +7,7 @@ const focusable = "a[href], button:not(:disabled), input:not(:disabled), textare
 export function nextRegion(by: 1 | -1): void {
   const there = regions.flatMap((selector) => {
     const region = document.querySelector<HTMLElement>(selector);
-    const first = region?.matches(focusable) ? region : region?.querySelector<HTMLElement>(`[aria-selected=true]:is(button), ${focusable}`);
+    const first = region?.matches(focusable) ? region : (region?.querySelector<HTMLElement>("button[aria-selected=true]") ?? region?.querySelector<HTMLElement>(focusable));
     return region && first ? [{ region, first }] : [];
   });
   const at = there.findIndex(({ region }) => region.contains(document.activeElement));

@@ -12,6 +12,8 @@ const margin = { left: 34, right: 2, top: 6, bottom: 17 };
 const plotHeight = height - margin.top - margin.bottom;
 // A tick and its label need so much room.
 const tickRoom = 92;
+// So near to the right edge a label would be cut.
+const edge = 26;
 // A hand that trembles does not drag.
 const leastDrag = 4;
 
@@ -91,7 +93,7 @@ function Plot({ volume, steps, said, onPick, onWiden, onSay }: PlotProps) {
           {brush.chosen !== null && <rect className="chosen" x={x(brush.chosen.from)} y={margin.top} width={Math.max(1, x(brush.chosen.to) - x(brush.chosen.from))} height={plotHeight} />}
           <path className="base" d={`M${margin.left} ${margin.top + plotHeight + 0.5}h${width}`} />
           {ticks.map((t) => (
-            <g key={t.at}><path className="base" d={`M${x(t.at)} ${margin.top + plotHeight}v4`} /><text x={x(t.at)} y={height - 3} textAnchor="middle">{t.label}</text></g>
+            <g key={t.at}><path className="base" d={`M${x(t.at)} ${margin.top + plotHeight}v4`} /><text x={x(t.at)} y={height - 3} textAnchor={x(t.at) > margin.left + width - edge ? "end" : "middle"}>{t.label}</text></g>
           ))}
           {window !== null && steps.every((s) => s.total === 0) && <text className="none" x={margin.left + width / 2} y={margin.top + plotHeight / 2 + 4} textAnchor="middle">No alert began in this window</text>}
         </svg>
