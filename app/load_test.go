@@ -426,6 +426,9 @@ func (l *loaded) latency(rate, watchers int, compact func() error) {
 	stop()
 	watching.Wait()
 	p50, p99, worst := m.quantiles()
+	if sent := float64(len(m.took)) / length.Seconds(); sent < 0.9*float64(rate) {
+		l.t.Errorf("the figure does not count: the sender managed %.0f alerts/s only", sent)
+	}
 	l.t.Logf("%d alerts/s, %d watchers: accepted to row p50 %d ms, p99 %d ms, worst %d ms (%d alerts; one compaction of %d ms)",
 		rate, watchers, p50.Milliseconds(), p99.Milliseconds(), worst.Milliseconds(), len(m.took), (<-paused).Milliseconds())
 }
