@@ -44,7 +44,7 @@ export function ConnectPage({ waiting }: { waiting: boolean }) {
             <h2><span className="no">2</span>Or from Prometheus <span className="muted">beside your Alertmanager</span></h2>
             <Code file="prometheus.yml" text={prometheusLines(url)} />
             {/^https?:\/\/(127\.|localhost|\[::1\])/.test(url) && (
-              <p className="hint">Signalbox listens on this machine only. To reach it from another one, start it with <code>--listen 0.0.0.0:7420</code> behind a proxy that asks who comes.</p>
+              <p className="hint">This address works on this machine only. To be reached from another one, put Signalbox behind a proxy that asks for a login, or let everybody in: <code>--listen 0.0.0.0:{new URL(url).port || "7420"} --insecure</code>.</p>
             )}
           </section>
           <section>
