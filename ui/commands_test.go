@@ -289,8 +289,9 @@ func TestTestAlert(t *testing.T) {
 // What is on top and at the foot of the board.
 func TestFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newRoom(t)
-		w.sources = []Source{{Name: "prom-a", Kind: "prometheus", Accepted: 5, Refused: 2}}
+		w := newRoom(t, func(u *UI) {
+			u.sources = func() []Source { return []Source{{Name: "prom-a", Kind: "prometheus", Accepted: 5, Refused: 2}} }
+		})
 		group := func(key string) func(*itsm.AlertState) { return func(a *itsm.AlertState) { a.Group = key } }
 		w.putIncident(anIncident(1))
 		w.putIncident(anIncident(2))

@@ -36,7 +36,6 @@ type world struct {
 	inputs   []itsm.Input
 	versions map[string][]byte
 	react    func(in itsm.Input) error
-	sources  []Source
 	offbeat  bool // exchanges are not those of the OpenAPI document
 }
 
@@ -59,7 +58,7 @@ func newRoom(tb testing.TB, options ...worldOption) *world {
 	w := &world{t: tb, mux: http.NewServeMux(), offsets: map[itsm.Topic]int64{}, versions: map[string][]byte{}}
 	u, err := New(Options{
 		Door: w, Versions: w, Shards: 1, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
-		Version: "test", Sources: func() []Source { return w.sources },
+		Version: "test",
 	})
 	if err != nil {
 		tb.Fatal(err)
