@@ -397,6 +397,9 @@ func (e *Engine) restoreTimers() {
 		if inc.row.Flapping {
 			e.timers.push(timer{at: inc.flapAt, kind: timerFlap, ordinal: inc.ordinal})
 		}
+		if inc.row.State.Open() && inc.counts.Total > inc.told {
+			e.tellLater(inc)
+		}
 		e.schedule(inc)
 	}
 	for _, id := range sortedKeys(e.changes) {

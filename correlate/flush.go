@@ -166,9 +166,21 @@ func (e *Engine) tell(inc *incident) {
 		inc.told, inc.toldAt = total, e.clock
 		return
 	}
-	if total <= inc.told || total < 2*inc.told && e.clock.Sub(inc.toldAt) < tellEvery {
+	if total <= inc.told {
+		return
+	}
+	if total < 2*inc.told && e.clock.Sub(inc.toldAt) < tellEvery {
+		e.tellLater(inc)
 		return
 	}
 	e.noteData(inc, itsm.EntryAlert, itsm.ByEngine, fmt.Sprintf("%d alerts joined, %d in all", total-inc.told, total), nil)
 	inc.told, inc.toldAt = total, e.clock
+}
+
+// tellLater makes sure that alerts which joined are told of although nothing more comes.
+func (e *Engine) tellLater(inc *incident) {
+	if due := inc.toldAt.Add(tellEvery); !inc.tellDue.Equal(due) {
+		inc.tellDue = due
+		e.timers.push(timer{at: due, kind: timerTell, ordinal: inc.ordinal})
+	}
 }

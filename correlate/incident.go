@@ -40,6 +40,7 @@ type incident struct {
 	flapAt     time.Time // when to look whether it still flaps
 	told       int       // alerts that the timeline has told of
 	toldAt     time.Time
+	tellDue    time.Time // when a timer looks whether there is more to tell
 
 	restless []*member // that have fired more than once of late
 

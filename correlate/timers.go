@@ -15,6 +15,7 @@ const (
 	timerHold                     // a hold ends
 	timerSnooze                   // a snooze ends
 	timerFlap                     // an incident may have stopped flapping
+	timerTell                     // the timeline tells of alerts that joined
 	timerResolve                  // an incident resolves itself
 	timerClose                    // a resolved incident closes
 	timerForget                   // a closed incident is forgotten
@@ -108,6 +109,8 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		e.note(inc, itsm.EntryState, "the snooze has ended")
 	case t.kind == timerFlap && inc.row.Flapping && due(inc.flapAt):
 		e.touch(inc) // flush looks again
+	case t.kind == timerTell && inc.row.State.Open() && inc.counts.Total > inc.told && due(inc.toldAt.Add(tellEvery)):
+		e.touch(inc) // flush tells
 	case t.kind == timerResolve && inc.row.State.Open() && due(inc.resolveDue):
 		before := decisionOf(&inc.row)
 		at := e.clock
