@@ -28,11 +28,12 @@ func Find(path string) string {
 
 func folders() []string {
 	var out []string
+	fetched := filepath.Join("scripts", "chdb", "node_modules", "@chdb", "lib-"+platform())
 	if self, err := os.Executable(); err == nil {
 		dir := filepath.Dir(self)
-		out = append(out, dir, filepath.Join(dir, "..", "lib"))
+		// bin/signalbox of a source tree finds it from every working directory.
+		out = append(out, dir, filepath.Join(dir, "..", "lib"), filepath.Join(dir, "..", fetched))
 	}
-	fetched := filepath.Join("scripts", "chdb", "node_modules", "@chdb", "lib-"+platform())
 	if dir, err := os.Getwd(); err == nil { // tests run in the folders of their packages
 		for range 4 {
 			out = append(out, filepath.Join(dir, fetched))
