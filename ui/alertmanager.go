@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"signalbox/itsm"
+	"signalbox/ui/matcher"
 )
 
 // alertmanagerRoutes are the paths of Alertmanager's API v2 for tools that read it (ADR 0010).
@@ -38,7 +40,7 @@ const soleReceiver = "signalbox"
 
 // alertFilter is what a request asks of the alerts.
 type alertFilter struct {
-	matchers []*labelMatcher
+	matchers []*matcher.Matcher
 	active   bool // not suppressed
 	silenced bool // suppressed
 	muted    bool // groups in which all are suppressed
@@ -82,10 +84,10 @@ func readFlag(q url.Values, name string, to *bool) error {
 	return nil
 }
 
-func readMatchers(q url.Values, name string) ([]*labelMatcher, error) {
-	var ms []*labelMatcher
+func readMatchers(q url.Values, name string) ([]*matcher.Matcher, error) {
+	var ms []*matcher.Matcher
 	for _, s := range q[name] {
-		m, err := parseLabelMatcher(s)
+		m, err := matcher.Parse(s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -101,7 +103,7 @@ func readReceivers(q url.Values) (bool, error) {
 		return false, err
 	}
 	for _, m := range ms {
-		if !m.matches("", false) {
+		if !m.Matches("", false) {
 			return false, nil
 		}
 	}
@@ -118,13 +120,21 @@ func readReceivers(q url.Values) (bool, error) {
 // listedAlert is a firing alert with what has to be decoded to list it.
 type listedAlert struct {
 	currentAlert
+	name string // the alertname, where it makes the group
 	text struct {
-		Labels       itsm.Labels `json:"labels"`
-		Annotations  itsm.Labels `json:"annotations"`
-		LastSeenAt   time.Time   `json:"lastSeenAt"`
-		GeneratorURL string      `json:"generatorURL"`
-		Suppressed   *string     `json:"suppressed"`
+		Labels       json.RawMessage `json:"labels"`
+		Annotations  json.RawMessage `json:"annotations"`
+		LastSeenAt   time.Time       `json:"lastSeenAt"`
+		GeneratorURL string          `json:"generatorURL"`
+		Suppressed   *string         `json:"suppressed"`
 	}
+}
+
+// labels are those it was sent with.
+func (a *listedAlert) labels() itsm.Labels {
+	var labels itsm.Labels
+	_ = json.Unmarshal(a.text.Labels, &labels) // it was decoded before; labels that are none match nothing
+	return labels
 }
 
 // firing collects the firing alerts, each once, ordered by fingerprint.
@@ -154,7 +164,7 @@ func (u *UI) listed(f alertFilter) []listedAlert {
 			continue
 		}
 		a := listedAlert{currentAlert: c}
-		_ = json.Unmarshal(c.raw, &a.text) // it was decoded before; labels that are none match nothing
+		_ = json.Unmarshal(c.raw, &a.text) // it was decoded before
 		if f.matches(&a) {
 			out = append(out, a)
 		}
@@ -165,8 +175,8 @@ func (u *UI) listed(f alertFilter) []listedAlert {
 // mayMatch tells cheaply, without decoding, that an alert has not the value that a matcher wants.
 func (f *alertFilter) mayMatch(c currentAlert) bool {
 	for _, m := range f.matchers {
-		ofGroup := c.incident != nil && (m.name == groupIncident || m.name == groupCause || m.name == groupPriority)
-		if m.op == "=" && m.value != "" && !ofGroup && !c.mayHold(m.value) {
+		ofGroup := c.incident != nil && (m.Name == groupIncident || m.Name == groupCause || m.Name == groupPriority)
+		if m.Op == "=" && m.Value != "" && !ofGroup && !c.mayHold(m.Value) {
 			return false
 		}
 	}
@@ -178,9 +188,9 @@ func (f *alertFilter) matches(a *listedAlert) bool {
 	if len(f.matchers) == 0 {
 		return true
 	}
-	labels := withLabels(a.text.Labels, groupLabels(a.incident))
+	labels := withLabels(a.labels(), groupLabels(a.incident))
 	for _, m := range f.matchers {
-		if !m.matches(labels.Get(m.name), labels.Has(m.name)) {
+		if !m.Matches(labels.Get(m.Name), labels.Has(m.Name)) {
 			return false
 		}
 	}
@@ -219,57 +229,96 @@ func withLabels(labels, more itsm.Labels) itsm.Labels {
 	return out
 }
 
-// gettableAlert is an alert as Alertmanager gives it; its name is that of Alertmanager's document.
-type gettableAlert struct {
-	Annotations  itsm.Labels         `json:"annotations"`
-	EndsAt       alertmanagerTime    `json:"endsAt"`
-	Fingerprint  itsm.Fingerprint    `json:"fingerprint"`
-	Receivers    []receiverReference `json:"receivers"`
-	StartsAt     alertmanagerTime    `json:"startsAt"`
-	Status       gettableStatus      `json:"status"`
-	UpdatedAt    alertmanagerTime    `json:"updatedAt"`
-	GeneratorURL string              `json:"generatorURL,omitempty"`
-	Labels       itsm.Labels         `json:"labels"`
-}
-
-type gettableStatus struct {
-	InhibitedBy []string `json:"inhibitedBy"`
-	MutedBy     []string `json:"mutedBy"`
-	SilencedBy  []string `json:"silencedBy"`
-	State       string   `json:"state"`
-}
-
-type receiverReference struct {
-	Name string `json:"name"`
-}
-
-// alertmanagerTime is written with milliseconds, as Alertmanager does.
-type alertmanagerTime time.Time
-
-// MarshalText implements encoding.TextMarshaler.
-func (t alertmanagerTime) MarshalText() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z07:00"), nil
-}
-
 // impliedEnd is how far ahead the end of a firing alert is put. The API wants an end, and readers
 // take one in the past for a resolve, but the board does not know it: Alertmanager's default
 // resolve_timeout stands for it.
 const impliedEnd = 5 * time.Minute
 
-func (a *listedAlert) gettable(now time.Time) gettableAlert {
-	g := gettableAlert{
-		Labels: a.text.Labels, Annotations: a.text.Annotations, Fingerprint: a.fingerprint, Receivers: []receiverReference{{soleReceiver}},
-		StartsAt: alertmanagerTime(time.Unix(0, a.lastStarts)), UpdatedAt: alertmanagerTime(a.text.LastSeenAt), EndsAt: alertmanagerTime(now.Add(impliedEnd)),
-		Status: gettableStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
+// alertmanagerTime is how Alertmanager writes times: with milliseconds.
+const alertmanagerTime = "2006-01-02T15:04:05.000Z07:00"
+
+// alertWriter writes alerts and groups as Alertmanager gives them. An alert is written out of its
+// bytes, so that a list costs little more than itself.
+type alertWriter struct {
+	body []byte
+	end  string // of every alert
+}
+
+func newAlertWriter() *alertWriter {
+	return &alertWriter{body: []byte{'['}, end: time.Now().UTC().Add(impliedEnd).Format(alertmanagerTime)}
+}
+
+// next begins an element of a list.
+func (w *alertWriter) next() {
+	if w.body[len(w.body)-1] != '[' {
+		w.body = append(w.body, ',')
 	}
+}
+
+// alert writes an alert with the given labels.
+func (w *alertWriter) alert(a *listedAlert, labels []byte) {
+	w.next()
+	b := append(append(w.body, `{"annotations":`...), object(a.text.Annotations)...)
+	b = append(append(b, `,"endsAt":"`...), w.end...)
+	b = append(append(b, `","fingerprint":"`...), a.fingerprint.String()...)
+	b = time.Unix(0, a.lastStarts).UTC().AppendFormat(append(b, `","receivers":[{"name":"`+soleReceiver+`"}],"startsAt":"`...), alertmanagerTime)
+	b = append(b, `","status":{"inhibitedBy":[],"mutedBy":[`...)
 	if a.suppressed {
-		g.Status.State = "suppressed"
-		g.Status.MutedBy = texts(a.text.Suppressed) // a reason, not the id of a silence
+		if a.text.Suppressed != nil {
+			b = itsm.AppendJSONString(b, *a.text.Suppressed) // a reason, not the id of a silence
+		}
+		b = append(b, `],"silencedBy":[],"state":"suppressed"}`...)
+	} else {
+		b = append(b, `],"silencedBy":[],"state":"active"}`...)
 	}
-	if _, err := url.ParseRequestURI(a.text.GeneratorURL); err == nil { // strict readers refuse the whole list for one that is none
-		g.GeneratorURL = a.text.GeneratorURL
+	b = a.text.LastSeenAt.UTC().AppendFormat(append(b, `,"updatedAt":"`...), alertmanagerTime)
+	b = append(b, '"')
+	// Strict readers refuse the whole list for a link that is none.
+	if _, err := url.ParseRequestURI(a.text.GeneratorURL); err == nil {
+		b = itsm.AppendJSONString(append(b, `,"generatorURL":`...), a.text.GeneratorURL)
 	}
-	return g
+	b = append(append(b, `,"labels":`...), object(labels)...)
+	w.body = append(b, '}')
+}
+
+// group writes a group with its alerts. Whoever reads groups looks for their labels in the alerts,
+// to filter by them, so each gets those that it has none of.
+func (w *alertWriter) group(members []listedAlert) {
+	labels := members[0].group()
+	w.next()
+	w.body = append(w.body, `{"alerts":[`...)
+	for i := range members {
+		w.alert(&members[i], addLabels(&members[i], labels))
+	}
+	w.body = labels.AppendJSON(append(w.body, `],"labels":`...))
+	w.body = append(w.body, `,"receiver":{"name":"`+soleReceiver+`"},"routeLabels":{}}`...)
+}
+
+// addLabels returns the labels of an alert with more of them; it decodes them only where a name
+// may be there already.
+func addLabels(a *listedAlert, more itsm.Labels) []byte {
+	raw := object(a.text.Labels)
+	var members []byte
+	for _, l := range more {
+		name := itsm.AppendJSONString(nil, l.Name)
+		if bytes.Contains(raw, name) || bytes.IndexByte(raw, '\\') >= 0 { // another writer may escape more than we do
+			return withLabels(a.labels(), more).AppendJSON(nil)
+		}
+		members = append(append(comma(members), name...), ':')
+		members = itsm.AppendJSONString(members, l.Value)
+	}
+	if members == nil {
+		return raw
+	}
+	return addMembers(raw, members)
+}
+
+// object is an object's bytes; the empty one for none.
+func object(raw json.RawMessage) []byte {
+	if len(raw) == 0 || raw[0] != '{' {
+		return []byte("{}")
+	}
+	return raw
 }
 
 func (u *UI) handleListedAlerts(w http.ResponseWriter, r *http.Request) {
@@ -278,35 +327,11 @@ func (u *UI) handleListedAlerts(w http.ResponseWriter, r *http.Request) {
 		writeAlertmanagerError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	now := time.Now()
-	list := newJSONList()
+	list := newAlertWriter()
 	for _, a := range u.listed(f) {
-		list.add(a.gettable(now))
+		list.alert(&a, a.text.Labels)
 	}
-	writeBytes(w, http.StatusOK, list.end())
-}
-
-// jsonList is a JSON array that is encoded as it grows.
-type jsonList struct{ body []byte }
-
-func newJSONList() *jsonList { return &jsonList{body: []byte{'['}} }
-
-func (l *jsonList) add(v any) {
-	b, _ := json.Marshal(v) // a plain value
-	if len(l.body) > 1 {
-		l.body = append(l.body, ',')
-	}
-	l.body = append(l.body, b...)
-}
-
-func (l *jsonList) end() []byte { return append(l.body, ']') }
-
-// alertGroup is a group as Alertmanager gives it.
-type alertGroup struct {
-	Alerts      []gettableAlert   `json:"alerts"`
-	Labels      itsm.Labels       `json:"labels"`
-	Receiver    receiverReference `json:"receiver"`
-	RouteLabels itsm.Labels       `json:"routeLabels"`
+	writeBytes(w, http.StatusOK, append(list.body, ']'))
 }
 
 func (u *UI) handleAlertGroups(w http.ResponseWriter, r *http.Request) {
@@ -315,22 +340,13 @@ func (u *UI) handleAlertGroups(w http.ResponseWriter, r *http.Request) {
 		writeAlertmanagerError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	now := time.Now()
-	list := newJSONList()
+	list := newAlertWriter()
 	for _, members := range groupsOf(u.listed(f)) {
-		if !f.muted && !slices.ContainsFunc(members, func(a listedAlert) bool { return !a.suppressed }) {
-			continue
+		if f.muted || slices.ContainsFunc(members, func(a listedAlert) bool { return !a.suppressed }) {
+			list.group(members)
 		}
-		g := alertGroup{Labels: members[0].group(), Receiver: receiverReference{soleReceiver}}
-		for i := range members {
-			a := members[i].gettable(now)
-			// Whoever reads groups looks for their labels in the alerts, to filter by them.
-			a.Labels = withLabels(a.Labels, g.Labels)
-			g.Alerts = append(g.Alerts, a)
-		}
-		list.add(g)
 	}
-	writeBytes(w, http.StatusOK, list.end())
+	writeBytes(w, http.StatusOK, append(list.body, ']'))
 }
 
 // group are the labels of the group that an alert is in: its incident's, else its name.
@@ -338,37 +354,39 @@ func (a *listedAlert) group() itsm.Labels {
 	if a.incident != nil {
 		return groupLabels(a.incident)
 	}
-	if name := a.text.Labels.Get("alertname"); name != "" {
-		return itsm.Labels{{Name: "alertname", Value: name}}
+	if a.name != "" {
+		return itsm.Labels{{Name: "alertname", Value: a.name}}
 	}
 	return nil
 }
 
 // groupsOf gathers alerts by group: incidents by their number, then the rest by name.
 func groupsOf(alerts []listedAlert) [][]listedAlert {
-	key := func(a *listedAlert) (number, name string) {
-		if a.incident != nil {
-			return a.incident.Number, ""
+	for i := range alerts {
+		if a := &alerts[i]; a.incident == nil {
+			a.name = a.labels().Get("alertname")
 		}
-		return "\xff", a.text.Labels.Get("alertname") // after all numbers
 	}
-	slices.SortStableFunc(alerts, func(a, b listedAlert) int {
-		aNumber, aName := key(&a)
-		bNumber, bName := key(&b)
-		return cmp.Or(strings.Compare(aNumber, bNumber), strings.Compare(aName, bName))
-	})
+	order := func(a, b listedAlert) int {
+		return cmp.Or(strings.Compare(a.number(), b.number()), strings.Compare(a.name, b.name))
+	}
+	slices.SortStableFunc(alerts, order)
 	var groups [][]listedAlert
 	for start, i := 0, 1; i <= len(alerts); i++ {
-		if i < len(alerts) {
-			number, name := key(&alerts[i])
-			if n, m := key(&alerts[start]); n == number && m == name {
-				continue
-			}
+		if i == len(alerts) || order(alerts[start], alerts[i]) != 0 {
+			groups = append(groups, alerts[start:i])
+			start = i
 		}
-		groups = append(groups, alerts[start:i])
-		start = i
 	}
 	return groups
+}
+
+// number is that of its incident; one behind all of them without an incident.
+func (a *listedAlert) number() string {
+	if a.incident == nil {
+		return "\xff"
+	}
+	return a.incident.Number
 }
 
 // writeAlertmanagerError answers as Alertmanager does: its clients take a text, not a problem.

@@ -28,7 +28,7 @@ receivers:
 type alertmanagerStatus struct {
 	Cluster     clusterStatus      `json:"cluster"`
 	Config      alertmanagerConfig `json:"config"`
-	Uptime      alertmanagerTime   `json:"uptime"` // when it started
+	Uptime      string             `json:"uptime"` // when it started
 	VersionInfo versionInfo        `json:"versionInfo"`
 }
 
@@ -54,7 +54,7 @@ func (u *UI) alertmanagerStatus(began time.Time) alertmanagerStatus {
 	return alertmanagerStatus{
 		// Processes share work through Kafka: there is no gossip that a sender could wait for.
 		Cluster: clusterStatus{Peers: []string{}, Status: "disabled"},
-		Config:  alertmanagerConfig{readableConfig}, Uptime: alertmanagerTime(began), VersionInfo: u.versionInfo(),
+		Config:  alertmanagerConfig{readableConfig}, Uptime: began.UTC().Format(alertmanagerTime), VersionInfo: u.versionInfo(),
 	}
 }
 
@@ -78,6 +78,10 @@ func exposeAlertmanagerVersion(reg prometheus.Registerer, v versionInfo) {
 		Name: "alertmanager_build_info", Help: "The version of Alertmanager whose API v2 Signalbox serves, for tools that look for it here. Always 1.",
 		ConstLabels: prometheus.Labels{"version": v.Version, "branch": v.Branch, "revision": v.Revision, "goversion": v.GoVersion},
 	}).Set(1)
+}
+
+type receiverReference struct {
+	Name string `json:"name"`
 }
 
 func handleReceivers(w http.ResponseWriter, r *http.Request) {

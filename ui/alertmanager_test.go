@@ -334,3 +334,27 @@ func TestAlertmanager_readsWhileAlertsCome(t *testing.T) {
 	close(stop)
 	readers.Wait()
 }
+
+// BenchmarkAlertmanager lists 10,000 firing alerts in 100 incidents.
+func BenchmarkAlertmanager(b *testing.B) {
+	w := newRoom(b)
+	var records []itsm.Published
+	for i := range 10_000 {
+		inc := fmt.Sprintf("id%d", i%100)
+		a := anAlert(fmt.Sprintf("alertname=A%d,instance=host-%d:9100,job=node,namespace=shop,severity=critical", i%200, i))
+		records = append(records, w.record(itsm.TopicAlerts, inc+"/"+a.Fingerprint.String(), a))
+	}
+	for i := range 100 {
+		w.putIncident(anIncident(i))
+	}
+	w.batch(records...)
+	for _, path := range []string{"/api/v2/alerts", "/api/v2/alerts?filter=alertname%3DA7", "/api/v2/alerts/groups"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if got := w.send(httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)); got.status != http.StatusOK {
+					b.Fatal(got.status)
+				}
+			}
+		})
+	}
+}

@@ -1,4 +1,8 @@
-package ui
+// Package matcher reads and applies the matchers of Alertmanager's API: conditions on one label.
+// They differ from those of our own queries (package query): there are no fields and no words, a
+// dot does not match a line break, and a matcher of the empty value asks whether the label is
+// there. It is pure; a Matcher is immutable and safe for concurrent use.
+package matcher
 
 import (
 	"errors"
@@ -10,18 +14,17 @@ import (
 	"unicode/utf8"
 )
 
-// labelMatcher is a condition on one label, as Alertmanager writes and reads it. It differs from
-// those of our own queries: there are no fields and no words, a dot does not match a line break,
-// and a matcher of the empty value asks whether the label is there.
-type labelMatcher struct {
-	name  string
-	op    string // = != =~ !~
-	value string
-	re    *regexp.Regexp // anchored; nil for = and !=
+// Matcher is a condition on one label.
+type Matcher struct {
+	Name  string
+	Op    string // = != =~ !~
+	Value string
+
+	re *regexp.Regexp // anchored; nil for = and !=
 }
 
-func newLabelMatcher(name, op, value string) (*labelMatcher, error) {
-	m := &labelMatcher{name: name, op: op, value: value}
+func newMatcher(name, op, value string) (*Matcher, error) {
+	m := &Matcher{Name: name, Op: op, Value: value}
 	if op == "=~" || op == "!~" {
 		var err error
 		if m.re, err = regexp.Compile("^(?:" + value + ")$"); err != nil {
@@ -31,33 +34,33 @@ func newLabelMatcher(name, op, value string) (*labelMatcher, error) {
 	return m, nil
 }
 
-// matches tests the value of the label; has tells whether the label is there at all.
-func (m *labelMatcher) matches(value string, has bool) bool {
-	negative := m.op[0] == '!'
-	if m.value == "" {
+// Matches tests the value of the label; has tells whether the label is there at all.
+func (m *Matcher) Matches(value string, has bool) bool {
+	negative := m.Op[0] == '!'
+	if m.Value == "" {
 		return has == negative || value == "" && !negative
 	}
-	found := value == m.value
+	found := value == m.Value
 	if m.re != nil {
 		found = m.re.MatchString(value)
 	}
 	return found != negative
 }
 
-// parseLabelMatcher reads one matcher as Alertmanager's API does: in the classic form, else in the
+// Parse reads one matcher as Alertmanager's API does: in the classic form, else in the
 // one of UTF-8 names. What is valid in both means what it always meant.
-func parseLabelMatcher(s string) (*labelMatcher, error) {
+func Parse(s string) (*Matcher, error) {
 	if strings.HasPrefix(s, "{") || strings.HasSuffix(s, "}") {
 		return nil, fmt.Errorf("unexpected open or close brace: %s", s)
 	}
 	if !utf8.ValidString(s) {
 		return nil, errors.New("matcher is not valid UTF-8")
 	}
-	m, err := parseClassicMatcher(s)
+	m, err := parseClassic(s)
 	if err == nil {
 		return m, nil
 	}
-	if m, utf8Err := parseUTF8Matcher(s); utf8Err == nil {
+	if m, utf8Err := parseUTF8(s); utf8Err == nil {
 		return m, nil
 	}
 	return nil, err
@@ -65,8 +68,8 @@ func parseLabelMatcher(s string) (*labelMatcher, error) {
 
 const asciiSpace = "\t\n\f\r "
 
-// parseClassicMatcher reads a plain name, an operator, and a value that may stand in double quotes.
-func parseClassicMatcher(s string) (*labelMatcher, error) {
+// parseClassic reads a plain name, an operator, and a value that may stand in double quotes.
+func parseClassic(s string) (*Matcher, error) {
 	bad := fmt.Errorf("bad matcher format: %s", s)
 	rest := strings.TrimLeft(s, asciiSpace)
 	end := 0
@@ -82,7 +85,7 @@ func parseClassicMatcher(s string) (*labelMatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLabelMatcher(name, op, value)
+	return newMatcher(name, op, value)
 }
 
 func isNameByte(c byte, first bool) bool {
@@ -133,8 +136,8 @@ func classicValue(raw string) (string, error) {
 	return b.String(), nil
 }
 
-// parseUTF8Matcher reads a matcher whose name and value are quoted or without reserved characters.
-func parseUTF8Matcher(s string) (*labelMatcher, error) {
+// parseUTF8 reads a matcher whose name and value are quoted or without reserved characters.
+func parseUTF8(s string) (*Matcher, error) {
 	rest := s
 	braces := cutToken(&rest, "{")
 	name, named := cutWord(&rest)
@@ -148,7 +151,7 @@ func parseUTF8Matcher(s string) (*labelMatcher, error) {
 	if skipSpace(&rest); !named || op == "" || !valued || rest != "" {
 		return nil, fmt.Errorf("bad matcher format: %s", s)
 	}
-	return newLabelMatcher(name, op, value)
+	return newMatcher(name, op, value)
 }
 
 func skipSpace(rest *string) { *rest = strings.TrimLeftFunc(*rest, unicode.IsSpace) }

@@ -1,7 +1,9 @@
-package ui
+package matcher_test
 
 import (
 	"testing"
+
+	"signalbox/ui/matcher"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/alertmanager/matcher/compat"
@@ -23,7 +25,7 @@ func matcherTexts() []string {
 // sameAsAlertmanager compares a reading with that of Alertmanager itself.
 func sameAsAlertmanager(t *testing.T, reference compat.ParseMatcher, text string) {
 	t.Helper()
-	got, err := parseLabelMatcher(text)
+	got, err := matcher.Parse(text)
 	want, wantErr := reference(text, "test")
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("parse %q: got error %v, Alertmanager's %v", text, err, wantErr)
@@ -31,55 +33,55 @@ func sameAsAlertmanager(t *testing.T, reference compat.ParseMatcher, text string
 	if err != nil {
 		return
 	}
-	if got.name != want.Name || got.op != want.Type.String() || got.value != want.Value {
-		t.Fatalf("parse %q: got %s %s %q, Alertmanager reads %s %s %q", text, got.name, got.op, got.value, want.Name, want.Type, want.Value)
+	if got.Name != want.Name || got.Op != want.Type.String() || got.Value != want.Value {
+		t.Fatalf("parse %q: got %s %s %q, Alertmanager reads %s %s %q", text, got.Name, got.Op, got.Value, want.Name, want.Type, want.Value)
 	}
 	if want.Value == "" {
 		return // tested below: Alertmanager's API treats it apart
 	}
 	for _, value := range []string{"", "b", "HostDown", "Host\nDown", "1", "ü", "x", want.Value, want.Value + "x"} {
-		if g, w := got.matches(value, true), want.Matches(value); g != w {
+		if g, w := got.Matches(value, true), want.Matches(value); g != w {
 			t.Fatalf("%q on %q: got %v, Alertmanager says %v", text, value, g, w)
 		}
 	}
 }
 
-func TestParseLabelMatcher_isThatOfAlertmanager(t *testing.T) {
+func TestParse_isThatOfAlertmanager(t *testing.T) {
 	reference := compat.FallbackMatcherParser(promslog.NewNopLogger())
 	for _, text := range matcherTexts() {
 		sameAsAlertmanager(t, reference, text)
 	}
-	if _, err := parseLabelMatcher("a=\xff"); err == nil {
+	if _, err := matcher.Parse("a=\xff"); err == nil {
 		t.Error("invalid UTF-8 is taken")
 	}
 }
 
-func FuzzParseLabelMatcher(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range matcherTexts() {
 		f.Add(text)
 	}
 	reference := compat.FallbackMatcherParser(promslog.NewNopLogger())
 	f.Fuzz(func(t *testing.T, text string) {
 		// Alertmanager takes names that are no UTF-8; no label can have one.
-		if _, err := parseLabelMatcher(text); err == nil || err.Error() != "matcher is not valid UTF-8" {
+		if _, err := matcher.Parse(text); err == nil || err.Error() != "matcher is not valid UTF-8" {
 			sameAsAlertmanager(t, reference, text)
 		}
 	})
 }
 
-// TestLabelMatcher_empty holds what Alertmanager's API does with a matcher of the empty value.
-func TestLabelMatcher_empty(t *testing.T) {
+// TestMatcher_emptyValue holds what Alertmanager's API does with a matcher of the empty value.
+func TestMatcher_emptyValue(t *testing.T) {
 	type answers struct{ absent, empty, full bool }
 	want := map[labels.MatchType]answers{
 		labels.MatchEqual: {true, true, false}, labels.MatchRegexp: {true, true, false},
 		labels.MatchNotEqual: {false, true, true}, labels.MatchNotRegexp: {false, true, true},
 	}
 	for op, w := range want {
-		m, err := parseLabelMatcher("a" + op.String() + `""`)
+		m, err := matcher.Parse("a" + op.String() + `""`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := answers{m.matches("", false), m.matches("", true), m.matches("x", true)}
+		got := answers{m.Matches("", false), m.Matches("", true), m.Matches("x", true)}
 		if diff := cmp.Diff(w, got, cmp.AllowUnexported(answers{})); diff != "" {
 			t.Errorf("a%s\"\" (-want +got):\n%s", op, diff)
 		}
