@@ -184,7 +184,7 @@ function NoHistory({ error }: { error: unknown }) {
     <div className="msg" role="status">
       <h2>No history is kept</h2>
       <p className="how">{how.charAt(0).toUpperCase() + how.slice(1)}.</p>
-      <p className="muted">Everything else works without it. The history begins when it is turned on.</p>
+      <p className="muted">Everything else works without it. Once it is turned on, history begins with what the log still holds.</p>
     </div>
   );
 }
