@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"strings"
@@ -62,11 +63,12 @@ func TestPages_change(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^(\{"at":.*\})'$`).FindSubmatch(data)
+	line := regexp.MustCompile(`(?m)^(\{"change":.*\})'$`).FindSubmatch(data)
 	if line == nil {
 		t.Fatal("no change found")
 	}
-	body, err := events.DecodeBody(line[1], ingest.Arrival{})
+	sent := bytes.ReplaceAll(line[1], []byte("'$(date -u +%FT%TZ)'"), []byte("2026-01-02T09:58:00Z")) // as the shell does
+	body, err := events.DecodeBody(sent, ingest.Arrival{})
 	if err != nil || len(body.Refused) > 0 || len(body.Changes) != 1 {
 		t.Errorf("%s: %v, %+v", page, err, body)
 	}
