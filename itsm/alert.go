@@ -30,7 +30,7 @@ type Alert struct {
 	GeneratorURL string
 	Source       string
 	// GroupKey identifies the group that Alertmanager made of it; empty when it did not come
-	// through Alertmanager.
+	// through Alertmanager, or came as a group of its own (group_by: ['...']).
 	GroupKey string
 	// Resend marks an alert of a source that must re-send: without EndsAt it expires
 	// resolve_timeout after its last record.

@@ -7,6 +7,7 @@ package alertmanager
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"signalbox/ingest"
@@ -100,10 +101,19 @@ func DecodeWebhook(body []byte, a ingest.Arrival) (ingest.Batch, error) {
 	case !alerts:
 		err = errors.New("alerts: is missing")
 	}
-	for i := range b.out.Alerts {
-		b.out.Alerts[i].GroupKey = group
-	}
+	b.grouped(group)
 	return b.out, err
+}
+
+// grouped notes the group of the alerts. With group_by: ['...'] each alert is a group of its own; that
+// is no grouping to compare with, so the key stays empty and the usual group_by stands in for it.
+func (b *batch) grouped(key string) {
+	if len(b.out.Alerts) == 1 && strings.HasSuffix(key, ":"+b.out.Alerts[0].Labels.String()) {
+		return
+	}
+	for i := range b.out.Alerts {
+		b.out.Alerts[i].GroupKey = key
+	}
 }
 
 func within(name string, err error) error {

@@ -345,3 +345,26 @@ func TestDecodeWebhook_versions(t *testing.T) {
 		t.Errorf("the order of fields matters, or null does: %+v, %v", b, err)
 	}
 }
+
+// TestDecodeWebhook_groupOfOne: the groups of group_by: ['...'] are the alerts themselves, so the usual
+// grouping is what the board compares with.
+func TestDecodeWebhook_groupOfOne(t *testing.T) {
+	const a, b = `{"status":"firing","labels":{"alertname":"Down","instance":"a:1"}}`, `{"status":"firing","labels":{"alertname":"Down","instance":"b:1"}}`
+	for _, c := range []struct{ name, key, alerts, want string }{
+		{"by every label", `{}/{}:{alertname="Down", instance="a:1"}`, a, `{alertname="Down"}`},
+		{"by a name", `{}/{}:{alertname="Down"}`, a, `{}/{}:{alertname="Down"}`},
+		{"by a name, two", `{}/{}:{alertname="Down"}`, a + "," + b, `{}/{}:{alertname="Down"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := DecodeWebhook(fmt.Appendf(nil, `{"version":"4","groupKey":%q,"alerts":[%s]}`, c.key, c.alerts), ingesttest.Arrival())
+			if err != nil || len(got.Alerts) == 0 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			for _, a := range got.Alerts {
+				if g := a.Group(); g != c.want {
+					t.Errorf("group %s, want %s", g, c.want)
+				}
+			}
+		})
+	}
+}
