@@ -302,7 +302,7 @@ func (e *Engine) split(inc *incident, c *itsm.Command) error {
 	inc.row.Links = append(slices.Clone(inc.row.Links), itsm.Link{Type: itsm.LinkSplitTo, To: fresh.row.ID})
 	fresh.row.Links = append(slices.Clone(fresh.row.Links), itsm.Link{Type: itsm.LinkSplitFrom, To: inc.row.ID})
 	fresh.hyp.Isolated, inc.hyp.Isolated = true, true
-	e.undoable(inc, itsm.EntrySplit, author(c), fmt.Sprintf("%d alerts split off into %s", len(members), fresh.row.Number), &undo{
+	e.undoable(inc, itsm.EntrySplit, author(c), fmt.Sprintf("%d %s split off into %s", len(members), plural("alert", len(members)), fresh.row.Number), &undo{
 		Kind: undoSplit, Other: fresh.row.ID, Alerts: fingerprints(members),
 	})
 	e.noteBy(fresh, itsm.EntrySplit, author(c), "split off "+inc.row.Number)
@@ -359,10 +359,10 @@ func (e *Engine) move(inc *incident, c *itsm.Command) error {
 		return impossible("alerts: at least one alert must stay in %s; merge it instead", inc.row.Number)
 	}
 	e.transfer(inc, to, members, author(c))
-	e.undoable(inc, itsm.EntryMoved, author(c), fmt.Sprintf("%d alerts moved to %s", len(members), to.row.Number), &undo{
+	e.undoable(inc, itsm.EntryMoved, author(c), fmt.Sprintf("%d %s moved to %s", len(members), plural("alert", len(members)), to.row.Number), &undo{
 		Kind: undoMove, Other: to.row.ID, Alerts: fingerprints(members),
 	})
-	e.noteBy(to, itsm.EntryMoved, author(c), fmt.Sprintf("%d alerts moved here from %s", len(members), inc.row.Number))
+	e.noteBy(to, itsm.EntryMoved, author(c), fmt.Sprintf("%d %s moved here from %s", len(members), plural("alert", len(members)), inc.row.Number))
 	return nil
 }
 

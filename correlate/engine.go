@@ -248,7 +248,7 @@ func (e *Engine) adoptRules(v *itsm.Version) error {
 	e.reindex()
 	for _, inc := range e.inOrder() {
 		if inc.row.State.Open() {
-			e.touch(inc)
+			e.review(inc)
 		}
 	}
 	return nil
@@ -292,7 +292,7 @@ func (e *Engine) adoptEstate(v *itsm.Version) error {
 	e.reindex()
 	for _, inc := range e.inOrder() {
 		if inc.row.State.Open() {
-			e.touch(inc)
+			e.review(inc)
 		}
 	}
 	return nil
@@ -428,7 +428,7 @@ func (e *Engine) change(c *itsm.Change) {
 	e.indexChange(have)
 	for _, h := range e.index.Around(nodes) {
 		if inc := e.incidents[h.Ordinal]; inc.row.State.Open() && e.clock.Sub(h.LastJoined) <= e.cfg.Correlate.Window {
-			e.touch(inc)
+			e.review(inc)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -9,12 +10,22 @@ import (
 	"signalbox/itsm"
 )
 
+// touch makes the present instant a revision of an incident.
 func (e *Engine) touch(inc *incident) {
+	inc.review = false
 	if !inc.touched {
 		inc.touched = true
 		e.now.incidents = append(e.now.incidents, inc)
 	}
 	e.saveIncident(inc)
+}
+
+// review makes it a revision only when something about the incident is different now.
+func (e *Engine) review(inc *incident) {
+	if !inc.touched {
+		e.touch(inc)
+		inc.review = true
+	}
 }
 
 func (e *Engine) touchMember(m *member) {
@@ -49,9 +60,10 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 	for _, inc := range e.now.incidents {
 		inc.touched = false
 		if e.incidents[inc.ordinal] == inc {
-			u := e.publish(inc)
-			u.Alerts = alerts[inc]
-			updates = append(updates, u)
+			if u, changed := e.publish(inc); changed || len(alerts[inc]) > 0 {
+				u.Alerts = alerts[inc]
+				updates = append(updates, u)
+			}
 		}
 	}
 	if loose := append(alerts[nil], e.now.gone...); len(loose) > 0 {
@@ -105,10 +117,14 @@ func (e *Engine) alertChanges() map[*incident][]itsm.AlertChange {
 	return out
 }
 
-// publish gives an incident its next revision.
-func (e *Engine) publish(inc *incident) itsm.Update {
-	u := itsm.Update{IncidentID: inc.row.ID}
+// publish gives an incident its next revision. One that was only to be reviewed and is as it was gets none.
+func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
+	u.IncidentID = inc.row.ID
 	r := &inc.row
+	var held []byte
+	if inc.review {
+		held = encode(r)
+	}
 	if r.State.Open() || inc.opening {
 		before := inc.bestCause()
 		r.Causes = e.index.Rank(e.clock, inc.hyp)
@@ -134,6 +150,11 @@ func (e *Engine) publish(inc *incident) itsm.Update {
 		}
 	}
 	e.tell(inc)
+	inc.touched = false
+	if inc.review && len(inc.entries) == 0 && bytes.Equal(held, encode(r)) {
+		e.schedule(inc)
+		return u, false
+	}
 	r.Revision++
 	r.UpdatedAt = e.clock
 	e.schedule(inc)
@@ -141,7 +162,7 @@ func (e *Engine) publish(inc *incident) itsm.Update {
 	u.Entries, inc.entries = inc.entries, nil
 	row := r.Row()
 	u.Incident = &row
-	return u
+	return u, true
 }
 
 func (inc *incident) bestCause() string {
@@ -173,7 +194,7 @@ func (e *Engine) tell(inc *incident) {
 		e.tellLater(inc)
 		return
 	}
-	e.noteData(inc, itsm.EntryAlert, itsm.ByEngine, fmt.Sprintf("%d alerts joined, %d in all", total-inc.told, total), nil)
+	e.noteData(inc, itsm.EntryAlert, itsm.ByEngine, fmt.Sprintf("%d %s joined, %d in all", total-inc.told, plural("alert", total-inc.told), total), nil)
 	inc.told, inc.toldAt = total, e.clock
 }
 

@@ -49,6 +49,7 @@ type incident struct {
 	opening    bool           // not yet published
 	restored   *savedIncident // while a recovery has not linked it yet
 	touched    bool
+	review     bool // touched only to see whether it changes
 	dirty      bool
 }
 
@@ -590,8 +591,14 @@ func (e *Engine) kind(inc *incident) string {
 }
 
 func plural(word string, n int) string {
-	if n == 1 || strings.HasSuffix(word, "s") {
+	before, y := strings.CutSuffix(word, "y")
+	switch {
+	case n == 1 || strings.HasSuffix(word, "s"):
 		return word
+	case strings.HasSuffix(word, "ch") || strings.HasSuffix(word, "sh") || strings.HasSuffix(word, "x"):
+		return word + "es"
+	case y && before != "" && !strings.ContainsRune("aeiou", rune(before[len(before)-1])):
+		return before + "ies"
 	}
 	return word + "s"
 }

@@ -560,7 +560,7 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 		"acknowledged": orNone(inc.AcknowledgedBy), "hold": orNone(inc.OnHoldReason), "holdUntil": orNever(inc.HoldUntil),
 		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping),
 		"code": orNone(inc.ResolutionCode), "started": clockText(inc.StartedAt), "opened": clockText(inc.OpenedAt),
-		"resolvedAt": orNever(inc.ResolvedAt), "closedAt": orNever(inc.ClosedAt), "commandRevision": strconv.Itoa(inc.CommandRevision),
+		"resolvedAt": orNever(inc.ResolvedAt), "closedAt": orNever(inc.ClosedAt), "revision": strconv.Itoa(inc.Revision), "commandRevision": strconv.Itoa(inc.CommandRevision),
 	}
 	v, ok := properties[key]
 	return v, ok

@@ -122,28 +122,40 @@ func (x *Index) down(in *itemIn) bool {
 	return in != nil && slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) == symptomDown })
 }
 
-// changeOn returns the change of an item that best explains trouble since a moment.
+// skew is by how much a change may seem to begin after what it caused: clocks differ.
+const skew = 5 * time.Second
+
+// changeOn returns the change of an item that best explains trouble since a moment: the last that began before it, else
+// one that began with it.
 func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Change, int64) {
-	list := x.changes[n]
-	for _, c := range slices.Backward(list) {
-		if c.Status == "planned" || slices.Contains(rejected, c.ID) {
-			continue
+	var with *Change
+	for _, c := range slices.Backward(x.changes[n]) {
+		switch {
+		case c.Status == "planned" || slices.Contains(rejected, c.ID) || c.StartsAt.Sub(since) > skew:
+		case c.StartsAt.After(since):
+			with = c
+		case since.Sub(c.ended()) > x.cfg.LookBack:
+		default:
+			return c, x.changeStrength(c, since)
 		}
-		ended := c.StartsAt
-		if !c.EndsAt.IsZero() && c.EndsAt.After(ended) {
-			ended = c.EndsAt
-		}
-		age := since.Sub(ended)
-		if since.Sub(c.StartsAt) < -time.Minute { // it began after the trouble
-			continue
-		}
-		if age > x.cfg.LookBack {
-			return nil, 0
-		}
-		age = max(0, age)
-		return c, int64(math.Round(strengthChange * math.Exp2(-float64(age)/float64(x.cfg.ChangeDecay))))
 	}
-	return nil, 0
+	if with == nil {
+		return nil, 0
+	}
+	return with, x.changeStrength(with, since)
+}
+
+// ended is when a change was over, or began while it goes on.
+func (c *Change) ended() time.Time {
+	if c.EndsAt.After(c.StartsAt) {
+		return c.EndsAt
+	}
+	return c.StartsAt
+}
+
+func (x *Index) changeStrength(c *Change, since time.Time) int64 {
+	age := max(0, since.Sub(c.ended()))
+	return int64(math.Round(strengthChange * math.Exp2(-float64(age)/float64(x.cfg.ChangeDecay))))
 }
 
 // ownStrength grows slowly with the types of alerts: they have much in common.
@@ -508,7 +520,7 @@ func (x *Index) why(o *Observation, c choice, now time.Time) []itsm.Evidence {
 		list = append(list, itsm.Evidence{Kind: itsm.EvidenceCoverage, Text: x.covers(c.node, &c.belief, i), Weight: 0.3})
 	}
 	if c.belief.change != nil {
-		list = append(list, itsm.Evidence{Kind: itsm.EvidenceChange, Text: changeText(c.belief.change, now), Weight: 0.2})
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceChange, Text: changeText(c.belief.change, o.Onset), Weight: 0.2})
 	}
 	return normalise(list)
 }
@@ -551,6 +563,9 @@ func changeText(c *Change, now time.Time) string {
 	at := c.StartsAt
 	if !c.EndsAt.IsZero() && !c.EndsAt.After(now) {
 		at = c.EndsAt
+	}
+	if at.After(now) {
+		return fmt.Sprintf("%s (%s) came at the same time", cmp.Or(c.Title, c.ID), c.Kind)
 	}
 	return fmt.Sprintf("%s (%s) came %s before", cmp.Or(c.Title, c.ID), c.Kind, duration(now.Sub(at)))
 }

@@ -336,8 +336,13 @@ func TestChangeDecay(t *testing.T) {
 	f(time.Hour, "rolled_back", strengthChange/4)
 	f(25*time.Hour, "succeeded", 0)
 	f(time.Minute, "planned", 0)
-	f(-30*time.Second, "started", strengthChange) // clocks differ
-	f(-2*time.Minute, "succeeded", 0)
+	f(-3*time.Second, "started", strengthChange) // clocks differ
+	f(-10*time.Second, "succeeded", 0)
+	x.AddChange(Change{ID: "before", Kind: "deploy", Nodes: []cmdb.Node{n}, StartsAt: noon().Add(-time.Minute)})
+	x.AddChange(Change{ID: "with", Kind: "deploy", Nodes: []cmdb.Node{n}, StartsAt: noon().Add(time.Second)})
+	if c, _ := x.changeOn(n, noon(), nil); c == nil || c.ID != "before" {
+		t.Errorf("the change before the trouble goes before one that seems to begin with it, got %+v", c)
+	}
 }
 
 // TestAttachDetach holds that taking an observation back leaves what was there before, whatever the order.
