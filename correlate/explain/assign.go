@@ -330,7 +330,7 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 				}
 				v.New = opening[c.node]
 			}
-			v.Evidence = x.why(o, c, now)
+			v.Evidence = x.why(o, c)
 		}
 		verdicts = append(verdicts, v)
 	}
@@ -507,7 +507,7 @@ func (x *Index) joins(c choice, target *Hypothesis, now time.Time) []Merge {
 }
 
 // why says why an observation belongs to a cause.
-func (x *Index) why(o *Observation, c choice, now time.Time) []itsm.Evidence {
+func (x *Index) why(o *Observation, c choice) []itsm.Evidence {
 	var list []itsm.Evidence
 	if o.limit != "" {
 		list = append(list, itsm.Evidence{Kind: itsm.EvidenceTopology, Text: "the search for causes ended at its limit, correlate." + o.limit})
