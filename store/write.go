@@ -86,15 +86,15 @@ type follower struct {
 	partition int
 
 	done  int64 // everything before it is stored
+	upto  int64 // where the last block that was noted ends
 	rows  rows
 	since time.Time // when the first row came
 	noted time.Time // when the place was last noted
 }
 
 func (f *follower) follow(ctx context.Context, log Log) error {
-	var upto int64
 	err := f.s.patiently(ctx, func(ctx context.Context) (err error) {
-		f.done, upto, err = f.s.position(ctx, f.topic, f.partition)
+		f.done, f.upto, err = f.s.position(ctx, f.topic, f.partition)
 		return err
 	})
 	if err != nil {
@@ -103,8 +103,8 @@ func (f *follower) follow(ctx context.Context, log Log) error {
 	in := log.Reader(f.topic, f.partition, f.done)
 	defer in.Close()
 	next := f.done
-	if upto > f.done { // the block that may be there already
-		if next, err = f.redo(ctx, in, upto); err != nil {
+	if f.upto > f.done { // the block that may be there already
+		if next, err = f.redo(ctx, in, f.upto); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (f *follower) age(ctx context.Context, next int64) error {
 	case f.rows.count > 0 || next == f.done:
 		return nil
 	}
-	f.done = next
+	f.done, f.upto = next, next
 	if time.Since(f.noted) < noteEvery {
 		return nil
 	}
@@ -144,11 +144,14 @@ func (f *follower) age(ctx context.Context, next int64) error {
 	return f.s.patiently(ctx, func(ctx context.Context) error { return f.s.notePosition(ctx, f.topic, f.partition, next, next) })
 }
 
+// note tells of inputs that are gone and were not stored. Those from before history began are none of its own.
 func (f *follower) note(b itsm.Block) {
-	if b.Lost > 0 {
-		f.s.met.lost.WithLabelValues(string(f.topic)).Add(float64(b.Lost))
-		f.s.log.Error("the log no longer holds what was not stored yet", "topic", f.topic, "partition", f.partition, "offsets", b.Lost)
+	lost := min(b.Lost, b.From-f.upto)
+	if lost <= 0 || f.upto == 0 {
+		return
 	}
+	f.s.met.lost.WithLabelValues(string(f.topic)).Add(float64(lost))
+	f.s.log.Error("the log no longer holds what was not stored yet", "topic", f.topic, "partition", f.partition, "offsets", lost)
 }
 
 // redo writes the range from done to upto as one block, and keeps what was read behind it.
@@ -240,7 +243,7 @@ func (f *follower) write(ctx context.Context, upto int64) error {
 	}
 	f.s.met.blocks.WithLabelValues(string(f.topic)).Inc()
 	f.s.met.seconds.Observe(time.Since(start).Seconds())
-	f.done, f.noted = upto, time.Now()
+	f.done, f.upto, f.noted = upto, upto, time.Now()
 	f.rows = rows{}
 	return nil
 }

@@ -28,7 +28,7 @@ func (s *Stream) Partitions(topic itsm.Topic) int { return partitions(topic, s.c
 
 // Next returns what comes next, within the time to wait; a block without content when nothing has
 // come. Owner records and reserved keys are left out, as is what cannot be decoded: the shard's
-// owner has put it into the dead letters. What the log has lost by retention is counted in Lost.
+// owner has put it into the dead letters. What retention has removed from events is counted in Lost.
 func (r *LogReader) Next(ctx context.Context, wait time.Duration) (itsm.Block, error) {
 	b := itsm.Block{From: r.in.offset}
 	for {
@@ -38,7 +38,9 @@ func (r *LogReader) Next(ctx context.Context, wait time.Duration) (itsm.Block, e
 			b.Next = b.From
 			return b, nil
 		case errors.Is(err, errTrimmed):
-			b.Lost += r.in.start - r.in.offset
+			if r.at.topic == topicEvents { // elsewhere what is missing was replaced by what follows
+				b.Lost += r.in.start - r.in.offset
+			}
 			r.in.offset, b.From = r.in.start, r.in.start
 			continue
 		case err != nil:

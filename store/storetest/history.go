@@ -289,14 +289,22 @@ func (p *process) failures() float64 {
 	return 0
 }
 
-// testLost: what retention removed before it was stored is counted, and the rest is stored.
+// testLost: what retention removed before it was stored is counted, and the rest is stored. What was gone before
+// history began is no loss.
 func testLost(e *env) {
 	for n := range 10 {
 		e.log.alert(n)
 	}
-	e.log.start = 12
+	e.log.start = 6
 	p := e.start(nil)
-	e.until("the rest is stored", func() bool { return p.count() == 6 })
+	e.until("what is there is stored", func() bool { return p.count() == 8 })
+	p.kill()
+	for n := range 10 {
+		e.log.alert(10 + n)
+	}
+	e.log.start = 42
+	p = e.start(nil)
+	e.until("the rest is stored", func() bool { return p.count() == 14 })
 	err := testutil.GatherAndCompare(p.reg, strings.NewReader(`
 # HELP signalbox_store_lost_total Offsets that retention had removed from the log before they were stored.
 # TYPE signalbox_store_lost_total counter
