@@ -102,6 +102,9 @@ func (f *serveFlags) run(ctx context.Context, p Process, beside func(context.Con
 	if err != nil {
 		return err
 	}
+	if _, err := estateInput(cfg.Estate.Files); err != nil { // before anything starts, so that nobody waits for it
+		return fmt.Errorf("load the estate: %w", err)
+	}
 	log, err := newLogger(p.Stderr, cfg.Server)
 	if err != nil {
 		return err
