@@ -268,3 +268,60 @@ func testForget(e *env) {
 		e.Error(diff)
 	}
 }
+
+// testLogReader: a reader begins anywhere, gives what is for others and nothing of the bookkeeping, passes holes, and
+// says how far it is behind.
+func testLogReader(e *env) {
+	n := e.open().runDoor()
+	sh, _, _ := n.own(0)
+	for revision := 1; revision <= 3; revision++ {
+		if err := sh.Write(e.ctx, []itsm.Update{incident("inc", revision, "")}); err != nil {
+			e.Fatal(err)
+		}
+		e.marker(e.prefix + "signalbox.incidents") // a hole behind each revision
+	}
+	n.append(itsm.Input{Alerts: alerts("a", 2)})
+	if err := sh.Tick(e.ctx, time.Now()); err != nil {
+		e.Fatal(err)
+	}
+	if got := n.Partitions(itsm.TopicIncidents); got != 1 {
+		e.Errorf("%d partitions of incidents", got)
+	}
+	all := n.blocks(itsm.TopicIncidents, 0)
+	var keys []string
+	for _, p := range all.Published {
+		keys = append(keys, p.Key)
+	}
+	if diff := cmp.Diff([]string{"inc", "inc", "inc"}, keys); diff != "" || all.Lost != 0 || all.Behind != 0 {
+		e.Errorf("lost %d, behind %d, keys %s", all.Lost, all.Behind, diff)
+	}
+	if rest := n.blocks(itsm.TopicIncidents, all.Published[1].Offset); len(rest.Published) != 2 || rest.Next != all.Next {
+		e.Errorf("from the second revision: %d to %d", len(rest.Published), rest.Next)
+	}
+	events := n.blocks(itsm.TopicEvents, 0)
+	if len(events.Records) != 2 || len(events.Records[0].Input.Alerts) != 2 || !events.Records[1].Input.Empty() {
+		e.Errorf("records %+v", events.Records)
+	}
+	in := n.LogReader(itsm.TopicEvents, 0, events.Next)
+	defer in.Close()
+	if b, err := in.Next(e.ctx, time.Millisecond); err != nil || len(b.Records) != 0 || b.Next != events.Next {
+		e.Errorf("at the end: %+v, %v", b, err)
+	}
+}
+
+// blocks reads a partition from an offset to its present end as one block.
+func (n *node) blocks(topic itsm.Topic, from int64) (all itsm.Block) {
+	n.env.Helper()
+	in := n.LogReader(topic, 0, from)
+	defer in.Close()
+	end := n.env.end(n.env.client(), n.env.prefix+"signalbox."+string(topic))
+	for all.Next < end {
+		b, err := in.Next(n.env.ctx, patience)
+		if err != nil {
+			n.env.Fatal(err)
+		}
+		all.Next, all.Behind, all.Lost = b.Next, b.Behind, all.Lost+b.Lost
+		all.Published, all.Records = append(all.Published, b.Published...), append(all.Records, b.Records...)
+	}
+	return all
+}

@@ -60,6 +60,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"Export", testExport},
 		{"Tail", testTail},
 		{"TailHoles", testTailHoles},
+		{"LogReader", testLogReader},
 		{"Forget", testForget},
 	} {
 		t.Run(c.name, func(t *testing.T) {
