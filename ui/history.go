@@ -217,8 +217,7 @@ func (l list[T]) export(w http.ResponseWriter, r *http.Request, kind string, wri
 	}
 	begin()
 	if err = errors.Join(err, flush(), out.Flush()); err != nil {
-		u := http.ErrAbortHandler
-		panic(u)
+		panic(http.ErrAbortHandler) // net/http's own way to cut an answer off
 	}
 	return nil
 }
