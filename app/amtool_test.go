@@ -87,9 +87,63 @@ func TestPeers_amtoolReads(t *testing.T) {
 	if out := run("silence", "query", "-o", "json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("silences: %s", out)
 	}
-	// It must not look as if a silence had been made.
-	if out, err := amtool(t, program, signalbox, "silence", "add", "alertname=HostDown", "--comment=x", "--author=maria"); err == nil {
-		t.Errorf("a silence was added: %s", out)
+}
+
+// TestPeers_amtoolSilences: Debian's amtool adds, lists, changes and expires silences unchanged.
+func TestPeers_amtoolSilences(t *testing.T) {
+	program := peer(t, "amtool")
+	signalbox := startApp(t, nil)
+	putEstate(t, signalbox, peersEstate)
+	postHosts(t, signalbox, "host-a", "host-b", "host-c")
+	inc := awaitIncident(t, signalbox, seen(itsm.StateNew, itsm.StatusFiring, 1))
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := amtool(t, program, signalbox, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(out)
+	}
+	awaitSuppressed := func(want int) {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			inc, err := theIncident(t.Context(), signalbox)
+			if err == nil && inc.AlertCounts.Suppressed != want {
+				err = fmt.Errorf("%d alerts are suppressed, want %d", inc.AlertCounts.Suppressed, want)
+			}
+			return err
+		})
+	}
+
+	byHost := run("silence", "add", "alertname=HostDown", `instance=~"host-[ab].*"`, "--comment=switch is replaced", "--author=maria", "--duration=2h")
+	awaitSuppressed(2)
+	if got := instances(t, run("alert", "query", "-o", "json")); !slices.Equal(got, []string{"host-c:9100", "watch:9100"}) {
+		t.Errorf("not silenced: %v", got)
+	}
+	if got := instances(t, run("alert", "query", "--silenced", "-o", "json")); !slices.Equal(got, []string{"host-a:9100", "host-b:9100"}) {
+		t.Errorf("silenced: %v", got)
+	}
+	for _, words := range []string{byHost, "maria", "switch is replaced", `alertname="HostDown"`} {
+		if out := run("silence", "query"); !strings.Contains(out, words) {
+			t.Errorf("silence query: want %q in\n%s", words, out)
+		}
+	}
+	if out := run("silence", "query", "instance=other", "-q"); out != "" {
+		t.Errorf("silences of another label: %s", out)
+	}
+	// karma and Grafana make silences of the labels that a group has.
+	byIncident := run("silence", "add", "incident="+inc.Number, "--comment=x", "--author=paul")
+	awaitSuppressed(3)
+	if again := run("silence", "update", "--duration=5h", byHost); !strings.Contains(again, byHost) {
+		t.Errorf("a longer silence has another id: %s", again)
+	}
+	if out, err := amtool(t, program, signalbox, "silence", "add", "alertname=~.*", "--comment=x", "--author=maria"); err == nil || !strings.Contains(err.Error(), "empty value") {
+		t.Errorf("a silence of everything: %s %v", out, err)
+	}
+	run("silence", "expire", byIncident, byHost)
+	awaitSuppressed(0)
+	if out := run("silence", "query", "--expired", "-q"); !strings.Contains(out, byHost) || !strings.Contains(out, byIncident) {
+		t.Errorf("expired silences: %s", out)
 	}
 }
 

@@ -22,7 +22,9 @@ type alert struct {
 	node        cmdb.Node
 	item        string // its id, "" when not bound
 	tried       string
-	quiet       bool // low severity or a heartbeat: opens no incident
+	quiet       bool       // low severity or a heartbeat: opens no incident
+	silences    []*silence // that match it now, by id
+	silencedBy  []string   // their ids while a recovery has not linked them yet
 
 	// The last firing period. A zero end of an open one is not known.
 	start, end time.Time
@@ -154,6 +156,13 @@ func (m *member) state() itsm.AlertState {
 	if l.item != "" {
 		s.Item = &l.item
 	}
+	if m.status == itsm.StatusFiring && len(a.silences) > 0 {
+		reason := a.reason()
+		s.Suppressed = &reason
+		for _, x := range a.silences {
+			s.SilencedBy = append(s.SilencedBy, x.ID)
+		}
+	}
 	if !m.endsAt.IsZero() {
 		end := m.endsAt
 		s.EndsAt = &end
@@ -187,6 +196,7 @@ func (e *Engine) newAlert(in *itsm.Alert) *alert {
 	}
 	a.quiet = a.severity.Rank() > e.cfg.Incident.MinSeverity.Rank() || slices.Contains(e.cfg.Incident.Heartbeats, in.Labels.Get("alertname"))
 	e.bind(a)
+	a.silences = e.silences.matching(a)
 	e.alerts[a.fingerprint] = a
 	e.buckets[a.fingerprint%bucketCount].add(a)
 	e.save(a)

@@ -134,7 +134,8 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-const alertFormat = 2
+// alertFormat 2 had no silences.
+const alertFormat = 3
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -160,6 +161,10 @@ func (a *alert) encode() []byte {
 	w.times(a.shots)
 	for _, m := range a.members {
 		m.last.encode(&w)
+	}
+	w.uint(uint64(len(a.silences)))
+	for _, s := range a.silences {
+		w.text(s.ID)
 	}
 	return w.b
 }
@@ -226,7 +231,8 @@ func (m *member) encode(w *writer) {
 
 func (e *Engine) restoreAlert(value []byte) error {
 	r := reader{b: value}
-	if f := r.uint(); f != alertFormat {
+	format := r.uint()
+	if format != 2 && format != alertFormat {
 		return errors.New("an unknown form; was it written by a newer version?")
 	}
 	a := &alert{fingerprint: itsm.Fingerprint(r.uint()), node: cmdb.None}
@@ -241,6 +247,11 @@ func (e *Engine) restoreAlert(value []byte) error {
 	a.latest, a.floor, a.shots = r.time(), r.time(), r.times()
 	for _, m := range a.members {
 		m.last = decodeLast(&r)
+	}
+	if format > 2 {
+		for range r.count() {
+			a.silencedBy = append(a.silencedBy, r.text())
+		}
 	}
 	if r.err != nil {
 		return r.err

@@ -46,6 +46,7 @@ type Engine struct {
 	ids       map[string]*incident // by id and by number
 	changes   map[string]*change
 	commands  map[string]*answered
+	silences  silences
 	silent    map[string][]*incident // incidents that wait for a record of a source
 	opened    uint64                 // incidents so far
 	periods   uint64                 // observations so far
@@ -78,6 +79,7 @@ type now struct {
 	items     []itsm.Item
 	relations []itsm.Relation
 	forgotten []*incident
+	silences  []string // ids of those that stand differently
 }
 
 // New builds an engine with an empty estate. The presets of an empty estate discover items.
@@ -97,6 +99,7 @@ func New(opts Options) (*Engine, error) {
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
 		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, dirty: newDirty(),
 	}
+	e.silences.all = map[string]*silence{}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
 	return e, nil
 }
@@ -114,6 +117,13 @@ func (e *Engine) Apply(at time.Time, in itsm.Input) []itsm.Update {
 	if in.Adopt != nil {
 		e.adopt(in.Adopt)
 	}
+	for i := range in.Silences {
+		id := in.Silences[i].ID
+		if !slices.ContainsFunc(in.Silences[i+1:], func(s itsm.Silence) bool { return s.ID == id }) {
+			e.silence(&in.Silences[i])
+		}
+	}
+	e.suppress()
 	for i := range in.Changes {
 		id := in.Changes[i].ID
 		if !slices.ContainsFunc(in.Changes[i+1:], func(c itsm.Change) bool { return c.ID == id }) {

@@ -34,6 +34,7 @@ type dirty struct {
 	changes   map[string]bool
 	commands  map[string]bool
 	found     map[string]bool
+	silences  map[string]bool
 	moved     []*alert // whose last record or expiry is another one
 	counts    bool
 }
@@ -41,7 +42,7 @@ type dirty struct {
 func newDirty() dirty {
 	return dirty{
 		dropped: map[itsm.Fingerprint]bool{}, forgotten: map[uint64]bool{}, changes: map[string]bool{}, commands: map[string]bool{},
-		found: map[string]bool{},
+		found: map[string]bool{}, silences: map[string]bool{},
 	}
 }
 
@@ -96,7 +97,7 @@ func (e *Engine) remember(key string, f found) {
 
 // Dirty returns about how many bytes Changed would return.
 func (e *Engine) Dirty() int {
-	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes))
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences))
 }
 
 // Changed returns the entities that have changed since the last call, in the order of their keys.
@@ -132,6 +133,13 @@ func (e *Engine) Changed() []itsm.Entity {
 	}
 	for key := range e.dirty.found {
 		put("found/"+key, encode(e.found[key]))
+	}
+	for id := range e.dirty.silences {
+		if s := e.silences.all[id]; s != nil {
+			put("silence/"+id, encode(s.Silence))
+		} else {
+			put("silence/"+id, nil)
+		}
 	}
 	e.putMoved(put)
 	if e.dirty.counts {
@@ -251,6 +259,8 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		c := &answered{}
 		err = json.Unmarshal(entity.Value, c)
 		e.commands[name] = c
+	case "silence":
+		err = e.restoreSilence(entity.Value)
 	case "found":
 		var f found
 		err = json.Unmarshal(entity.Value, &f)
@@ -321,6 +331,9 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	e.graph.Discover(e.discovered())
 	e.graph.Refresh(e.clock)
 	if err := e.restoreMoved(); err != nil {
+		return err
+	}
+	if err := e.restoreSilences(); err != nil {
 		return err
 	}
 	for _, fp := range sortedKeys(e.alerts) {

@@ -48,7 +48,9 @@ func (e *Engine) touchLoose(a *alert) {
 // incident. Whoever reads them in order never sees an alert or entry before its incident's topic
 // could name it.
 func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
+	e.suppress()
 	e.assign()
+	updates = e.publishSilences(updates)
 	if len(e.now.items) > 0 || len(e.now.relations) > 0 {
 		updates = append(updates, itsm.Update{Items: e.now.items, Relations: e.now.relations})
 	}
@@ -83,7 +85,7 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 		out := e.now.outcomes[i]
 		updates = append(updates, itsm.Update{Outcome: &out})
 	}
-	e.now = now{incidents: e.now.incidents[:0], members: e.now.members[:0], loose: e.now.loose[:0]}
+	e.now = now{incidents: e.now.incidents[:0], members: e.now.members[:0], loose: e.now.loose[:0], silences: e.now.silences[:0]}
 	return updates
 }
 
@@ -136,7 +138,9 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 			e.noteData(inc, itsm.EntryCause, itsm.ByEngine, "probable cause: "+r.Causes[0].Name, nil)
 		}
 	}
+	told := r.AlertCounts
 	e.describe(inc)
+	e.tellSuppressed(inc, told)
 	if flapping, until := e.flaps(inc); flapping != r.Flapping || !until.Equal(inc.flapAt) {
 		if flapping != r.Flapping {
 			text := "flapping: an alert comes and goes"

@@ -102,7 +102,7 @@ func (h *history) step() {
 	h.at = h.at.Add(pauses[h.weighted(10, 20, 40, 20, 10, 4, 3, 1, 1)] + time.Duration(h.rand.IntN(1000))*time.Microsecond)
 	in := itsm.Input{}
 	for range 1 + h.rand.IntN(4) {
-		what := h.weighted(60, 4, 12, 1, 1)
+		what := h.weighted(60, 4, 12, 1, 1, 3)
 		switch {
 		case what == 1:
 			in.Changes = append(in.Changes, h.change())
@@ -112,6 +112,8 @@ func (h *history) step() {
 			in.Adopt = &itsm.Adopt{Estate: h.estate(h.rand.IntN(len(h.estates)))}
 		case what == 4 && h.rules:
 			in.Adopt = &itsm.Adopt{Rules: h.newRules()}
+		case what == 5 && h.rules:
+			in.Silences = append(in.Silences, h.silence())
 		default:
 			in.Alerts = append(in.Alerts, h.alert())
 		}
@@ -138,6 +140,28 @@ func (h *history) change() itsm.Change {
 		ID: fmt.Sprintf("c%d", h.rand.IntN(4)), Kind: "deploy", Items: []string{h.item()}, Status: itsm.ChangeStatuses()[h.rand.IntN(5)],
 		StartsAt: h.at.Add(time.Duration(h.rand.IntN(4)-3) * time.Minute), Title: "release",
 	}
+}
+
+func (h *history) silence() itsm.Silence {
+	s := itsm.Silence{
+		ID: fmt.Sprintf("s%d", h.rand.IntN(5)), CreatedBy: "maria", Comment: strconv.Itoa(h.rand.IntN(2)),
+		StartsAt: h.at.Add(time.Duration(h.rand.IntN(6)-4) * time.Minute), UpdatedAt: h.at,
+	}
+	s.EndsAt = s.StartsAt.Add(time.Duration(h.rand.IntN(20)) * time.Minute)
+	m := itsm.Matcher{Name: "item", Value: h.item(), IsEqual: true}
+	switch h.rand.IntN(5) {
+	case 0:
+		m = itsm.Matcher{Name: "alertname", Value: "Host.*|High.*", IsRegex: true, IsEqual: true}
+	case 1:
+		m = itsm.Matcher{Name: "alertname", Value: "HostDown", IsEqual: true}
+	case 2:
+		m = itsm.Matcher{Name: "incident", Value: fmt.Sprintf("INC-%06d", 1+h.rand.IntN(12)), IsEqual: true}
+	}
+	s.Matchers = []itsm.Matcher{m}
+	if h.rand.IntN(3) == 0 {
+		s.Matchers = append(s.Matchers, itsm.Matcher{Name: "severity", Value: "critical"})
+	}
+	return s
 }
 
 func (h *history) newRules() *itsm.Version {

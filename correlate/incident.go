@@ -119,6 +119,7 @@ func (e *Engine) join(m *member, inc *incident) {
 	e.save(a)
 	e.touchMember(m)
 	e.touch(inc)
+	e.regroup(m)
 }
 
 // rejoin brings a waiting period to the member that its alert has in the incident from an earlier one.
@@ -144,6 +145,9 @@ func (inc *incident) tally(m *member, by int) {
 	case itsm.StatusFiring:
 		inc.counts.Firing += by
 		inc.firing[m.alert.severity.Rank()] += by
+		if len(m.alert.silences) > 0 {
+			inc.counts.Suppressed += by
+		}
 	case itsm.StatusExpired:
 		inc.counts.Expired += by
 	default:
@@ -217,6 +221,7 @@ func (e *Engine) arrive(inc *incident, members []*member) {
 		e.save(m.alert)
 	}
 	inc.recount(e.graph)
+	e.regroup(members...)
 	if inc.counts.Firing == 0 && inc.quietAt.IsZero() {
 		inc.quietAt = e.clock
 	}

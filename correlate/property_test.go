@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -234,6 +235,9 @@ func FuzzEngine(f *testing.F) {
 func checkInvariants(t *testing.T, e *Engine) {
 	t.Helper()
 	for fp, a := range e.alerts {
+		if want, got := silencedBy(e, a), a.silences; !slices.Equal(want, got) {
+			t.Fatalf("alert %s %v is silenced by %v, want %v", fp, a.labels, got, want)
+		}
 		if !a.open || a.quiet {
 			continue
 		}
@@ -251,6 +255,18 @@ func checkInvariants(t *testing.T, e *Engine) {
 		}
 	}
 	for _, inc := range e.Incidents() {
+		suppressed := 0
+		for _, a := range inc.Alerts {
+			if (a.Suppressed != nil) != (len(a.SilencedBy) > 0) || a.Suppressed != nil && a.Status != itsm.StatusFiring {
+				t.Fatalf("%s: alert %+v", inc.Number, a)
+			}
+			if a.Suppressed != nil {
+				suppressed++
+			}
+		}
+		if suppressed != inc.AlertCounts.Suppressed {
+			t.Fatalf("%s: %d alerts are suppressed, counted %+v", inc.Number, suppressed, inc.AlertCounts)
+		}
 		if got := len(inc.Alerts); got != inc.AlertCounts.Total {
 			t.Fatalf("%s lists %d alerts and counts %+v", inc.Number, got, inc.AlertCounts)
 		}
@@ -270,6 +286,30 @@ func checkInvariants(t *testing.T, e *Engine) {
 			}
 		}
 	}
+}
+
+// silencedBy is the naive twin of marking: every silence against every alert, with what holds now.
+func silencedBy(e *Engine, a *alert) []*silence {
+	var out []*silence
+	for _, id := range sortedKeys(e.silences.all) {
+		s := e.silences.all[id]
+		holds := !e.clock.Before(s.StartsAt) && e.clock.Before(s.EndsAt)
+		for _, m := range s.Matchers {
+			value := a.labels.Get(m.Name)
+			if cur := a.current(); m.Name == "incident" && cur != nil && cur.inc != nil {
+				value = cur.inc.row.Number
+			}
+			matches := value == m.Value
+			if m.IsRegex {
+				matches = regexp.MustCompile("^(" + m.Value + ")$").MatchString(value)
+			}
+			holds = holds && matches == m.IsEqual
+		}
+		if holds {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func checkEvidence(t *testing.T, list []itsm.Evidence) {

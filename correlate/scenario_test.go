@@ -424,6 +424,11 @@ func (w *world) alertProperty(fp itsm.Fingerprint, key string) (string, bool) {
 		return kindsOf(state.Evidence), true
 	case "why":
 		return whyOf(state.Evidence), true
+	case "suppressed":
+		if state.Suppressed == nil {
+			return "", true
+		}
+		return *state.Suppressed, true
 	case "tried":
 		return state.Tried, true
 	case "summary":
@@ -556,7 +561,7 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 		"override": orNone(inc.PriorityOverride), "team": orNone(inc.Team), "assignee": orNone(inc.Assignee),
 		"services": strings.Join(inc.Services, ","), "items": strings.Join(inc.Items, ","), "itemCount": strconv.Itoa(inc.ItemCount),
 		"firing": strconv.Itoa(inc.AlertCounts.Firing), "resolved": strconv.Itoa(inc.AlertCounts.Resolved),
-		"expired": strconv.Itoa(inc.AlertCounts.Expired), "total": strconv.Itoa(inc.AlertCounts.Total),
+		"expired": strconv.Itoa(inc.AlertCounts.Expired), "suppressed": strconv.Itoa(inc.AlertCounts.Suppressed), "total": strconv.Itoa(inc.AlertCounts.Total),
 		"acknowledged": orNone(inc.AcknowledgedBy), "hold": orNone(inc.OnHoldReason), "holdUntil": orNever(inc.HoldUntil),
 		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping),
 		"code": orNone(inc.ResolutionCode), "started": clockText(inc.StartedAt), "opened": clockText(inc.OpenedAt),

@@ -449,6 +449,10 @@ func (p *scriptParser) event(words []string) error {
 		c, err := p.change(words[1:])
 		s.in.Changes = append(s.in.Changes, c)
 		return err
+	case "silence":
+		silence, err := p.silence(words[1:])
+		s.in.Silences = append(s.in.Silences, silence)
+		return err
 	case "command":
 		c, t, err := p.command(words[1:])
 		s.in.Commands, s.commands = append(s.in.Commands, c), append(s.commands, t)
@@ -459,6 +463,45 @@ func (p *scriptParser) event(words []string) error {
 		return p.demand(words[1:])
 	}
 	return fmt.Errorf("%q is nothing that happens", words[0])
+}
+
+// silence reads "ID UNTIL MATCHER… [by=PERSON] [comment=TEXT] [starts=TIME]"; a matcher is NAME=VALUE, NAME!=VALUE,
+// NAME=~EXPRESSION or NAME!~EXPRESSION.
+func (p *scriptParser) silence(words []string) (itsm.Silence, error) {
+	if len(words) < 3 {
+		return itsm.Silence{}, errors.New("silence ID UNTIL MATCHER… is expected")
+	}
+	s := itsm.Silence{ID: words[0], StartsAt: p.now, UpdatedAt: p.now, CreatedBy: "maria"}
+	var err error
+	if s.EndsAt, err = p.time(words[1]); err != nil {
+		return s, err
+	}
+	for _, w := range words[2:] {
+		at := strings.IndexAny(w, "=!")
+		if at < 1 {
+			return s, fmt.Errorf("%q: a matcher is expected", w)
+		}
+		name, rest := w[:at], w[at:]
+		m := itsm.Matcher{Name: name, IsEqual: rest[0] == '='}
+		rest = strings.TrimPrefix(rest, "!")
+		if m.Value, m.IsRegex = strings.CutPrefix(rest, "~"); !m.IsRegex {
+			m.Value = strings.TrimPrefix(rest, "=")
+			m.Value, m.IsRegex = strings.CutPrefix(m.Value, "~")
+		}
+		switch name {
+		case "by":
+			s.CreatedBy = m.Value
+		case "comment":
+			s.Comment = m.Value
+		case "starts":
+			if s.StartsAt, err = p.time(m.Value); err != nil {
+				return s, err
+			}
+		default:
+			s.Matchers = append(s.Matchers, m)
+		}
+	}
+	return s, s.Validate()
 }
 
 // edit changes the estate or the rules in the middle.

@@ -22,6 +22,7 @@ const (
 	timerPurge                    // an alert in no incident is forgotten
 	timerCommand                  // the id of a command is forgotten
 	timerChange                   // a change is forgotten
+	timerSilence                  // a silence begins, ends or is forgotten
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -90,6 +91,8 @@ func (e *Engine) fire(t timer) {
 			e.dirty.changes[t.name] = true
 			e.index.DropChange(t.name)
 		}
+	case timerSilence:
+		e.fireSilence(t)
 	default:
 		if inc := e.incidents[t.ordinal]; inc != nil {
 			e.fireIncident(inc, t)

@@ -227,7 +227,7 @@ func TestIncident_JSONHasEveryField(t *testing.T) {
 		{"cause of a row", Incident{Causes: []Cause{{Evidence: []Evidence{{}}}}}.Row().Causes[0], "item change name class score reporting"},
 		{"evidence", Evidence{}, "kind text weight"},
 		{"alert", AlertState{}, `fingerprint labels annotations status severity item startsAt lastStartsAt endsAt lastSeenAt joinedAt count
-			source generatorURL acknowledged suppressed evidence group`},
+			source generatorURL acknowledged suppressed silencedBy evidence group`},
 		{"entry", Entry{}, "seq at by kind text undoable data"},
 		{"link", Link{}, "type to"},
 	} {
@@ -247,7 +247,10 @@ func TestIncident_JSONReadsBack(t *testing.T) {
 		StartedAt: at, OpenedAt: at, UpdatedAt: at, HoldUntil: &at, Links: []Link{{LinkSplitTo, "j"}}, ExternalRefs: []ExternalRef{{System: "jira", ID: "1"}},
 		Items: []string{item}, ItemCount: 1, AlertCounts: AlertCounts{Firing: 1, Total: 1},
 		Causes: []Cause{{Item: item, Score: 0.5, Evidence: []Evidence{{EvidenceTime, "t", 1}}}},
-		Alerts: []AlertState{{Fingerprint: 1, Labels: Labels{{"a", "b"}}, Status: StatusFiring, Item: &item, StartsAt: at, Acknowledged: &Acknowledgement{who, at}, Evidence: []Evidence{}}},
+		Alerts: []AlertState{{
+			Fingerprint: 1, Labels: Labels{{"a", "b"}}, Status: StatusFiring, Item: &item, StartsAt: at, Acknowledged: &Acknowledgement{who, at},
+			SilencedBy: []string{}, Evidence: []Evidence{},
+		}},
 	}
 	b, err := json.Marshal(inc)
 	if err != nil {

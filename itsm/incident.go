@@ -94,7 +94,7 @@ type AlertCounts struct {
 	Firing     int `json:"firing"`
 	Resolved   int `json:"resolved"`
 	Expired    int `json:"expired"`
-	Suppressed int `json:"suppressed"`
+	Suppressed int `json:"suppressed"` // of the firing ones
 	Total      int `json:"total"`
 }
 
@@ -196,6 +196,7 @@ type AlertState struct {
 	GeneratorURL string           `json:"generatorURL"`
 	Acknowledged *Acknowledgement `json:"acknowledged"`
 	Suppressed   *string          `json:"suppressed"` // why it is suppressed; null: it is not
+	SilencedBy   []string         `json:"silencedBy"` // ids of the silences that do it
 	Evidence     []Evidence       `json:"evidence"`   // why it is in this incident, as of joining
 	// Group is the group Alertmanager made or would have made of it (Alert.Group).
 	Group string `json:"group"`
@@ -207,7 +208,7 @@ type AlertState struct {
 func (a AlertState) MarshalJSON() ([]byte, error) {
 	type plain AlertState
 	p := plain(a)
-	p.Evidence = notNil(p.Evidence)
+	p.SilencedBy, p.Evidence = notNil(p.SilencedBy), notNil(p.Evidence)
 	return json.Marshal(p)
 }
 
@@ -234,6 +235,8 @@ const (
 	EntryPriority  EntryKind = "priority"
 	EntryUndone    EntryKind = "undone"
 	EntryCommented EntryKind = "comment"
+	// EntrySuppressed: silences hold all of its firing alerts now, or no longer do.
+	EntrySuppressed EntryKind = "suppressed"
 )
 
 // Entry is one line of an incident's timeline. By is "engine" for automatic decisions.

@@ -3,10 +3,12 @@ package itsm
 import "time"
 
 // Input is everything one record of signalbox.events says to the engine. All of it happens at
-// the record's time; it is applied in the order adopt, changes, alerts, commands. An Input with
+// the record's time; it is applied in the order adopt, silences, changes,
+// alerts, commands. An Input with
 // nothing in it is a tick.
 type Input struct {
 	Adopt    *Adopt
+	Silences []Silence
 	Changes  []Change
 	Alerts   []Alert
 	Commands []Command
@@ -14,7 +16,7 @@ type Input struct {
 
 // Empty tells whether the input is a tick.
 func (in *Input) Empty() bool {
-	return in.Adopt == nil && len(in.Changes) == 0 && len(in.Alerts) == 0 && len(in.Commands) == 0
+	return in.Adopt == nil && len(in.Silences) == 0 && len(in.Changes) == 0 && len(in.Alerts) == 0 && len(in.Commands) == 0
 }
 
 // Adopt makes stored versions of large inputs the ones in force. A nil part stays as it was.
@@ -66,7 +68,8 @@ const (
 // Published is one record read back from a public topic. A nil Value is a tombstone.
 //
 //   - incidents: key the incident's id, value its row; key "_causes/<id>", value its ranked causes
-//     with evidence; key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted; key "_epoch", value the
+//     with evidence; key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted;
+//     key "_silence/<id>", value a Silence; key "_epoch", value the
 //     topic's epoch (a text).
 //   - alerts: key "<incident>/<fingerprint>" ("-" for an alert without incident), value an AlertState.
 //   - timeline: key "<incident>/<seq>", value an Entry.

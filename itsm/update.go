@@ -17,7 +17,9 @@ type Update struct {
 	ForgetEntries int
 	Outcome       *Outcome
 	Adopted       *Adopted
-	Items         []Item // discovered
+	Silence       *Silence // as it stands now
+	ForgetSilence string   // id of one that nobody lists any more
+	Items         []Item   // discovered
 	Relations     []Relation
 }
 

@@ -27,6 +27,7 @@ const (
 	tagChange   = 3<<3 | wireBytes
 	tagAlert    = 4<<3 | wireBytes
 	tagCommand  = 5<<3 | wireBytes
+	tagSilence  = 6<<3 | wireBytes
 	tagEstate   = 1<<3 | wireBytes
 	tagRules    = 2<<3 | wireBytes
 	tagName     = 1<<3 | wireBytes
@@ -74,6 +75,14 @@ func appendChange(b []byte, c *itsm.Change) ([]byte, error) {
 		return b, fmt.Errorf("encode change %s: %w", c.ID, err)
 	}
 	return appendBytes(b, tagChange, v), nil
+}
+
+func appendSilence(b []byte, s *itsm.Silence) ([]byte, error) {
+	v, err := json.Marshal(s)
+	if err != nil {
+		return b, fmt.Errorf("encode silence %s: %w", s.ID, err)
+	}
+	return appendBytes(b, tagSilence, v), nil
 }
 
 func appendCommand(b []byte, c *itsm.Command) ([]byte, error) {
@@ -265,6 +274,11 @@ func decodeRecord(b []byte) (at time.Time, in itsm.Input, err error) {
 			var c itsm.Change
 			if err = json.Unmarshal(f.v, &c); err == nil {
 				in.Changes = append(in.Changes, c)
+			}
+		case tagSilence:
+			var s itsm.Silence
+			if err = json.Unmarshal(f.v, &s); err == nil {
+				in.Silences = append(in.Silences, s)
 			}
 		case tagAlert:
 			in.Alerts = append(in.Alerts, itsm.Alert{})

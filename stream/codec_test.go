@@ -45,6 +45,11 @@ func encodeRecord(tb testing.TB, at time.Time, in itsm.Input) []byte {
 			tb.Fatal(err)
 		}
 	}
+	for i := range in.Silences {
+		if b, err = appendSilence(b, &in.Silences[i]); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	return b
 }
 
@@ -123,6 +128,13 @@ func (r random) incident() itsm.IncidentRef {
 	return itsm.IncidentRef{Alert: itsm.Fingerprint(r.Uint64() | 1)}
 }
 
+func (r random) silence() itsm.Silence {
+	return itsm.Silence{
+		ID: "s" + r.text(), StartsAt: r.time(), EndsAt: r.time(), UpdatedAt: r.time(), CreatedBy: r.text(), Comment: r.text(),
+		Matchers: []itsm.Matcher{{Name: "a" + r.text(), Value: "b" + r.text(), IsEqual: true}, {Name: "c", Value: "x.*", IsRegex: true, IsEqual: r.IntN(2) == 0}},
+	}
+}
+
 func (r random) command() itsm.Command {
 	c := itsm.Command{
 		ID: r.word(), Action: itsm.Actions()[r.IntN(len(itsm.Actions()))], Incident: r.incident(), By: r.text(), Comment: r.text(),
@@ -156,6 +168,9 @@ func (r random) input() itsm.Input {
 	for range r.IntN(4) {
 		in.Commands = append(in.Commands, r.command())
 	}
+	for range r.IntN(3) {
+		in.Silences = append(in.Silences, r.silence())
+	}
 	return in
 }
 
@@ -183,7 +198,7 @@ func TestCodecKnowsEveryField(t *testing.T) {
 	ch.Labels, a.Annotations = r.labels(2), r.labels(2)
 	want := itsm.Input{
 		Adopt:   &itsm.Adopt{Estate: &itsm.Version{ID: "e"}, Rules: &itsm.Version{ID: "r"}},
-		Changes: []itsm.Change{ch}, Alerts: []itsm.Alert{a}, Commands: []itsm.Command{cmd},
+		Changes: []itsm.Change{ch}, Alerts: []itsm.Alert{a}, Commands: []itsm.Command{cmd}, Silences: []itsm.Silence{r.silence()},
 	}
 	// The bytes of a version and the line of an events file are not recorded, by intent.
 	elsewhere := map[string]bool{"Line": true}
@@ -227,6 +242,9 @@ func message(t *testing.T, at time.Time, in itsm.Input) *eventspb.Record {
 	}
 	for i := range in.Changes {
 		m.Changes = append(m.Changes, raw(&in.Changes[i]))
+	}
+	for i := range in.Silences {
+		m.Silences = append(m.Silences, raw(&in.Silences[i]))
 	}
 	for i := range in.Commands {
 		m.Commands = append(m.Commands, raw(&in.Commands[i]))

@@ -149,6 +149,15 @@ func (d *Door) split(in *itsm.Input, w *waiter) ([]*part, error) {
 			add(shard, &part{body: body})
 		}
 	}
+	for i := range in.Silences {
+		body, err := appendSilence(nil, &in.Silences[i])
+		if err != nil {
+			return nil, err
+		}
+		for shard := range n {
+			add(shard, &part{body: body})
+		}
+	}
 	d.splitAlerts(in.Alerts, add)
 	for i := range in.Commands {
 		c := &in.Commands[i]

@@ -136,6 +136,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 		{u.Incident != nil, "", u.Incident},
 		{u.Outcome != nil, "_command/", u.Outcome},
 		{u.Adopted != nil, "_adopted/", u.Adopted},
+		{u.Silence != nil, silencePrefix, u.Silence},
 	} {
 		if !r.there {
 			continue
@@ -151,11 +152,18 @@ func (o *outputs) incident(u *itsm.Update) error {
 			r.key += x.Command
 		case *itsm.Adopted:
 			r.key += strconv.Itoa(x.Shard)
+		case *itsm.Silence:
+			r.key += x.ID
 		}
 		o.incidents.add([]byte(r.key), v)
 	}
+	if u.ForgetSilence != "" {
+		o.incidents.add([]byte(silencePrefix+u.ForgetSilence), nil)
+	}
 	return nil
 }
+
+const silencePrefix = "_silence/"
 
 func causesKey(incident string) string { return "_causes/" + incident }
 

@@ -60,6 +60,14 @@ func appendAlertState(b []byte, a *itsm.AlertState) (_ []byte, err error) {
 	}
 	b = append(b, `,"suppressed":`...)
 	b = appendOptional(b, a.Suppressed)
+	b = append(b, `,"silencedBy":[`...)
+	for i, id := range a.SilencedBy {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = itsm.AppendJSONString(b, id)
+	}
+	b = append(b, ']')
 	b = append(b, `,"evidence":`...)
 	if b, err = appendEvidence(b, a.Evidence); err != nil {
 		return b, err

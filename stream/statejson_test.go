@@ -28,6 +28,9 @@ func (r random) state() itsm.AlertState {
 	if r.some() {
 		a.Acknowledged = &itsm.Acknowledgement{By: r.word(), At: r.time()}
 	}
+	for range r.IntN(3) {
+		a.SilencedBy = append(a.SilencedBy, r.text())
+	}
 	weights := []float64{0, 1, 0.25, 1.0 / 3, 1e-7, 1e21, -2.5e-9, r.Float64(), math.Copysign(0, -1)}
 	for range r.IntN(4) {
 		a.Evidence = append(a.Evidence, itsm.Evidence{Kind: itsm.EvidenceTime, Text: r.text(), Weight: weights[r.IntN(len(weights))]})
@@ -48,8 +51,8 @@ func TestAlertStateJSON(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s, want\n%s", seed, err, got, want)
 		}
 	}
-	if n := reflect.TypeFor[itsm.AlertState]().NumField(); n != 19 {
-		t.Errorf("AlertState has %d fields, appendAlertState knows 19", n)
+	if n := reflect.TypeFor[itsm.AlertState]().NumField(); n != 20 {
+		t.Errorf("AlertState has %d fields, appendAlertState knows 20", n)
 	}
 	a := itsm.AlertState{Evidence: []itsm.Evidence{{Weight: math.NaN()}}}
 	if _, err := appendAlertState(nil, &a); err == nil {

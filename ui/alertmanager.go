@@ -25,10 +25,10 @@ func (u *UI) alertmanagerRoutes() map[string]http.HandlerFunc {
 		"GET /api/v2/alerts":                 u.handleListedAlerts,
 		"GET /api/v2/alerts/groups":          u.handleAlertGroups,
 		"GET /api/v2/receivers":              handleReceivers,
-		"GET /api/v2/silences":               handleSilences,
-		"POST /api/v2/silences":              handleSilenceChange,
-		"GET /api/v2/silence/{silenceID}":    handleSilence,
-		"DELETE /api/v2/silence/{silenceID}": handleSilenceChange,
+		"GET /api/v2/silences":               u.handleSilences,
+		"POST /api/v2/silences":              u.handlePostSilence,
+		"GET /api/v2/silence/{silenceID}":    u.handleSilence,
+		"DELETE /api/v2/silence/{silenceID}": u.handleDeleteSilence,
 		"GET /api/v2/status": func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, http.StatusOK, u.alertmanagerStatus(began))
 		},
@@ -127,6 +127,7 @@ type listedAlert struct {
 		LastSeenAt   time.Time       `json:"lastSeenAt"`
 		GeneratorURL string          `json:"generatorURL"`
 		Suppressed   *string         `json:"suppressed"`
+		SilencedBy   json.RawMessage `json:"silencedBy"`
 	}
 }
 
@@ -264,10 +265,14 @@ func (w *alertWriter) alert(a *listedAlert, labels []byte) {
 	b = time.Unix(0, a.lastStarts).UTC().AppendFormat(append(b, `","receivers":[{"name":"`+soleReceiver+`"}],"startsAt":"`...), alertmanagerTime)
 	b = append(b, `","status":{"inhibitedBy":[],"mutedBy":[`...)
 	if a.suppressed {
-		if a.text.Suppressed != nil {
+		silences := a.text.SilencedBy
+		if len(silences) <= len("[]") && a.text.Suppressed != nil {
 			b = itsm.AppendJSONString(b, *a.text.Suppressed) // a reason, not the id of a silence
 		}
-		b = append(b, `],"silencedBy":[],"state":"suppressed"}`...)
+		if len(silences) == 0 {
+			silences = []byte("[]")
+		}
+		b = append(append(append(b, `],"silencedBy":`...), silences...), `,"state":"suppressed"}`...)
 	} else {
 		b = append(b, `],"silencedBy":[],"state":"active"}`...)
 	}

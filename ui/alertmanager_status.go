@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -95,29 +94,4 @@ func handleReceivers(w http.ResponseWriter, r *http.Request) {
 		list = append(list, receiverReference{soleReceiver})
 	}
 	writeJSON(w, http.StatusOK, list)
-}
-
-// handleSilences lists silences: none can be made yet, so there is none.
-func handleSilences(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	_, err := readMatchers(q, "filter")
-	for _, name := range []string{"active", "expired", "pending"} {
-		if err == nil {
-			err = readFlag(q, name, new(bool))
-		}
-	}
-	if err != nil {
-		writeAlertmanagerError(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, []struct{}{})
-}
-
-func handleSilence(w http.ResponseWriter, r *http.Request) {
-	writeAlertmanagerError(w, http.StatusNotFound, fmt.Sprintf("there is no silence %q", r.PathValue("silenceID")))
-}
-
-// handleSilenceChange refuses to make or end a silence.
-func handleSilenceChange(w http.ResponseWriter, _ *http.Request) {
-	writeProblem(w, newProblem(http.StatusNotImplemented, "not_implemented", "Signalbox keeps no silences yet: silence the alert in its Alertmanager."))
 }

@@ -263,17 +263,41 @@ func TestAlertmanager_silences(t *testing.T) {
 		t.Errorf("silences: %v", list)
 	}
 	const one = "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55"
-	if got := w.get(one); got.status != http.StatusNotFound || !strings.Contains(into[string](t, got), "no silence") {
-		t.Errorf("get one: %d %s", got.status, got.body)
-	}
-	for path, method := range map[string]string{"/api/v2/silences": http.MethodPost, one: http.MethodDelete} {
-		got := w.do(method, path, "")
-		if got.status != http.StatusNotImplemented || into[problem](t, got).Code != "not_implemented" {
-			t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		if got := w.do(method, one, ""); got.status != http.StatusNotFound || !strings.Contains(into[string](t, got), "no silence") {
+			t.Errorf("%s one: %d %s", method, got.status, got.body)
 		}
 	}
 	if got := w.do(http.MethodPut, one, ""); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, DELETE" {
 		t.Errorf("PUT: %d, allowed %q", got.status, got.header.Get("Allow"))
+	}
+}
+
+// TestAlertmanager_silenceMistakes: a silence is refused with a text that amtool can print.
+func TestAlertmanager_silenceMistakes(t *testing.T) {
+	w := newWorld(t)
+	const ahead, behind = "2200-01-01T00:00:00Z", "2001-01-01T00:00:00Z"
+	silence := func(matchers, starts, ends string) string {
+		return `{"matchers":` + matchers + `,"startsAt":"` + starts + `","endsAt":"` + ends + `","createdBy":"maria","comment":"x"}`
+	}
+	const good = `[{"name":"a","value":"b","isRegex":false}]`
+	for body, want := range map[string]string{
+		``:                           "decode the silence",
+		`{"matchers":[]}`:            "startsAt in body is required",
+		silence(`[]`, behind, ahead): "at least one matcher is needed",
+		silence(`[{"name":"a","value":".*","isRegex":true}]`, behind, ahead):                 "must not match the empty value",
+		silence(`[{"name":"a","value":"b","isRegex":false,"isEqual":false}]`, behind, ahead): "must not match the empty value",
+		silence(`[{"name":"a","value":"(","isRegex":true}]`, behind, ahead):                  "error parsing regexp",
+		silence(good, behind, behind):                 "start time must be before end time",
+		silence(good, behind, "2002-01-01T00:00:00Z"): "end time can't be in the past",
+		silence(good, "tomorrow", ahead):              "decode the silence",
+		strings.Replace(silence(good, behind, ahead), `{`, `{"id":"7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55",`, 1): "there is no silence",
+	} {
+		got := w.do(http.MethodPost, "/api/v2/silences", body)
+		if got.status != http.StatusBadRequest && got.status != http.StatusNotFound || got.header.Get("Content-Type") != "application/json" ||
+			!strings.Contains(into[string](t, got), want) {
+			t.Errorf("%s: %d %s, want %q", body, got.status, got.body, want)
+		}
 	}
 }
 

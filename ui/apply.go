@@ -151,6 +151,8 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 		v.release(h)
 	case "_command":
 		return v.applyOutcome(p, id)
+	case "_silence":
+		return v.applySilence(p, id)
 	case "_adopted":
 		return v.applyAdopted(p, id, b)
 	default:
@@ -169,6 +171,22 @@ func (v *views) applyOutcome(p *itsm.Published, id string) error {
 		return fmt.Errorf("decode outcome of command %s: %w", id, err)
 	}
 	v.outcomes[id] = o
+	return nil
+}
+
+func (v *views) applySilence(p *itsm.Published, id string) error {
+	if p.Value == nil {
+		delete(v.silences, id)
+		return nil
+	}
+	var s itsm.Silence
+	if err := json.Unmarshal(p.Value, &s); err != nil {
+		return fmt.Errorf("decode silence %s: %w", id, err)
+	}
+	if s.UpdatedAt.Before(v.silences[id].UpdatedAt) { // of a shard that is behind
+		return nil
+	}
+	v.silences[id] = s
 	return nil
 }
 

@@ -228,8 +228,18 @@ func (h *house) alertmanager() {
 	}
 	h.want(http.StatusBadRequest, http.MethodGet, "/api/v2/alerts?filter=HostDown", "")
 	h.want(http.StatusNotFound, http.MethodGet, "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55", "")
-	h.want(http.StatusNotImplemented, http.MethodDelete, "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55", "")
-	h.want(http.StatusNotImplemented, http.MethodPost, "/api/v2/silences", `{"matchers":[{"name":"a","value":"b","isRegex":false}]}`)
+	h.want(http.StatusNotFound, http.MethodDelete, "/api/v2/silence/7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55", "")
+	body := fmt.Sprintf(`{"matchers":[{"name":"alertname","value":"Host.*","isRegex":true}],"startsAt":%q,"endsAt":%q,"createdBy":"maria","comment":"planned"}`,
+		time.Now().Format(time.RFC3339), time.Now().Add(time.Hour).Format(time.RFC3339))
+	h.want(http.StatusOK, http.MethodPost, "/api/v2/silences", body)
+	silences := get[[]struct{ ID string }](h, "/api/v2/silences")
+	if len(silences) != 1 {
+		h.t.Fatalf("one silence is expected, got %v", silences)
+	}
+	h.want(http.StatusOK, http.MethodGet, "/api/v2/alerts", "")
+	h.want(http.StatusOK, http.MethodGet, "/api/v2/silence/"+silences[0].ID, "")
+	h.want(http.StatusOK, http.MethodDelete, "/api/v2/silence/"+silences[0].ID, "")
+	h.want(http.StatusOK, http.MethodGet, "/api/v2/silences", "")
 }
 
 // history asks for the past: of the embedded engine where it is there, else for the way to get it.

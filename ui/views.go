@@ -23,6 +23,7 @@ type views struct {
 	loose     *holder // alerts without an incident
 	outcomes  map[string]outcome
 	adopted   map[int]itsm.Adopted
+	silences  map[string]itsm.Silence
 	versions  map[string][]byte
 	window    *window
 	estate    *estate
@@ -65,7 +66,7 @@ func newViews() *views {
 	return &views{
 		offset:    -1,
 		incidents: map[string]*holder{}, open: map[string]*holder{}, numbers: map[string]string{}, merged: map[string][]string{},
-		loose: &holder{id: itsm.NoIncident}, outcomes: map[string]outcome{}, adopted: map[int]itsm.Adopted{},
+		loose: &holder{id: itsm.NoIncident}, outcomes: map[string]outcome{}, adopted: map[int]itsm.Adopted{}, silences: map[string]itsm.Silence{},
 		versions: map[string][]byte{}, window: newWindow(), estate: emptyEstate(),
 		items: map[string]itsm.Item{}, relations: map[string]itsm.Relation{}, waiters: map[*waiter]struct{}{},
 	}

@@ -47,6 +47,8 @@ func take(out *ingest.Batch, text []byte, a ingest.Arrival) itsm.Faults {
 	switch {
 	case l.command != nil:
 		faults.Add("command", "commands enter at POST /api/v1/incidents/{id}/{action}")
+	case l.silence != nil:
+		faults.Add("silence", "silences enter at POST /api/v2/silences")
 	case l.adopt != nil:
 		faults.Add("adopt", "an estate enters at PUT /api/v1/estate")
 	case len(faults) > 0:

@@ -106,7 +106,7 @@ func TestDecodeBody_refusesEachLineAlone(t *testing.T) {
 		{`{"alert":{"status":"firing","labels":{"a":"b"}},"at":5}`, "at", "a time such as"},
 		{`{"alert":{"status":"firing","labels":{"a":"b"}},"at":"1950-01-01T00:00:00Z"}`, "at", "1970"},
 		{`{"alert":{"status":"firing","labels":{"a":"b"}},"observedAt":"2400-01-01T00:00:00Z"}`, "observedAt", "2262"},
-		{`{"alert":{"status":"firing","labels":{"a":"b"}},"change":{"id":"c","kind":"deploy","items":["i"]}}`, "", "one of alert, change"},
+		{`{"alert":{"status":"firing","labels":{"a":"b"}},"change":{"id":"c","kind":"deploy","items":["i"]}}`, "", "one of alert, silence, change"},
 		{`{"alert":{"status":"firing","labels":{"a":"b"}},"source":"a","source":"b"}`, "source", "stands twice"},
 		{"{\"alert\":{\"status\":\"firing\",\"labels\":{\"a\":\"b\"}},\"source\":\"\xff\"}", "source", "UTF-8"},
 		{`{"change":{"kind":"deploy","items":["i"]}}`, "id", "is missing"},
@@ -206,7 +206,7 @@ func TestReader_saysLineAndField(t *testing.T) {
 		{"alert", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"firing","labels":{"a":1}}}`, "f.jsonl:2: alert: labels.a: a string is expected"},
 		{"two faults", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"odd","labels":{"a":"b"},"startsAt":"x"}}`, "startsAt: a time such as"},
 		{"own and inner", tick + `{"at":"2026-01-02T10:00:00Z","x":1,"alert":{"labels":{"a":"b"}}}`, `f.jsonl:2: x: is not a field of an events file; alert: status: must be firing or resolved, got ""`},
-		{"two things", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"firing","labels":{"a":"b"}},"adopt":{"estate":{}}}`, "f.jsonl:2: one of alert, change, command and adopt"},
+		{"two things", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"firing","labels":{"a":"b"}},"adopt":{"estate":{}}}`, "f.jsonl:2: one of alert, silence, change, command and adopt"},
 		{"unordered", tick + `{"at":"2026-01-02T09:59:59.999999999Z"}`, "f.jsonl:2: at: 2026-01-02T09:59:59.999999999Z is before the line above (2026-01-02T10:00:00Z); the file must be ordered by at"},
 		{"unordered later", tick + `{"at":"2026-01-02T10:00:00Z","record":1}` + "\n" + `{"at":"2026-01-01T10:00:00Z","record":1}`, "f.jsonl:3: at: "},
 	} {
@@ -344,6 +344,13 @@ func (r random) change() itsm.Change {
 	return c
 }
 
+func (r random) silence() itsm.Silence {
+	return itsm.Silence{
+		ID: "s" + r.text(), StartsAt: r.time(), EndsAt: itsm.MaxTime().Add(-time.Hour), UpdatedAt: r.time(), CreatedBy: r.text(), Comment: r.text(),
+		Matchers: []itsm.Matcher{{Name: "a" + r.text(), Value: "b" + r.text(), IsEqual: true}, {Name: "c", Value: "x.*", IsRegex: true, IsEqual: r.IntN(2) == 0}},
+	}
+}
+
 func (r random) command() itsm.Command {
 	until, entry, revision, other := r.time(), r.IntN(9), r.IntN(9), itsm.IncidentRef{Alert: 77}
 	commands := []itsm.Command{
@@ -391,6 +398,9 @@ func (r random) input() itsm.Input {
 	var in itsm.Input
 	if r.IntN(4) == 0 {
 		in.Adopt = r.adopt()
+	}
+	for range max(0, r.IntN(6)-3) {
+		in.Silences = append(in.Silences, r.silence())
 	}
 	for range max(0, r.IntN(6)-3) {
 		in.Changes = append(in.Changes, r.change())

@@ -17,7 +17,7 @@ import (
 	"signalbox/itsm"
 )
 
-// line is one line of an events file. At most one of alert, change, command and adopt is there; a
+// line is one line of an events file. At most one of alert, silence, change, command and adopt is there; a
 // line with none of them is a tick.
 type line struct {
 	at         time.Time // zero: not there
@@ -27,6 +27,7 @@ type line struct {
 	resend     bool
 	observedAt time.Time
 	alert      *itsm.Alert
+	silence    *itsm.Silence
 	change     *itsm.Change
 	command    *itsm.Command
 	adopt      *itsm.Adopt
@@ -108,6 +109,9 @@ func (l *line) field(name string, s *scan.Scanner, ignoreLabels []string) error 
 		l.value(name, raw, &l.groupKey)
 	case "resend":
 		l.value(name, raw, &l.resend)
+	case "silence":
+		l.silence = &itsm.Silence{}
+		l.inner = append(l.inner, strict(raw, l.silence)...)
 	case "change":
 		l.change = &itsm.Change{}
 		l.inner = append(l.inner, strict(raw, l.change)...)
@@ -136,13 +140,13 @@ func (l *line) value(name, raw string, v any) {
 // check refuses a line that holds several things, a field of another thing, or a faulty one.
 func (l *line) check() {
 	kinds := 0
-	for _, there := range []bool{l.alert != nil, l.change != nil, l.command != nil, l.adopt != nil} {
+	for _, there := range []bool{l.alert != nil, l.silence != nil, l.change != nil, l.command != nil, l.adopt != nil} {
 		if there {
 			kinds++
 		}
 	}
 	if kinds > 1 {
-		l.faults.Add("", "one of alert, change, command and adopt is expected on a line")
+		l.faults.Add("", "one of alert, silence, change, command and adopt is expected on a line")
 		return
 	}
 	itsm.ValidateTime("at", l.at, &l.faults)
@@ -166,6 +170,8 @@ func (l *line) check() {
 	case l.alert != nil:
 		l.alert.Source, l.alert.GroupKey, l.alert.Resend = l.source, l.groupKey, l.resend
 		l.alert.ObservedAt = l.observedAt.UTC()
+	case l.silence != nil:
+		err = l.silence.Validate()
 	case l.change != nil:
 		err = l.change.Validate()
 	case l.command != nil:
@@ -183,6 +189,8 @@ func (l *line) kind() string {
 	switch {
 	case l.alert != nil:
 		return "alert"
+	case l.silence != nil:
+		return "silence"
 	case l.change != nil:
 		return "change"
 	case l.command != nil:

@@ -74,6 +74,7 @@ func (r *Reader) Read() (itsm.Record, error) {
 			return out, nil
 		}
 		out.Input.Alerts = append(out.Input.Alerts, p.input.Alerts...)
+		out.Input.Silences = append(out.Input.Silences, p.input.Silences...)
 		out.Input.Changes = append(out.Input.Changes, p.input.Changes...)
 		out.Input.Commands = append(out.Input.Commands, p.input.Commands...)
 		if a := p.input.Adopt; a != nil {
@@ -159,6 +160,8 @@ func (r *Reader) parse(text []byte) (*parsed, error) {
 		l.alert.Line = r.number
 		r.Unknown += l.unknown
 		p.input.Alerts = []itsm.Alert{*l.alert}
+	case l.silence != nil:
+		p.input.Silences = []itsm.Silence{*l.silence}
 	case l.change != nil:
 		begins(l.change, p.at)
 		p.input.Changes = []itsm.Change{*l.change}

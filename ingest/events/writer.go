@@ -24,7 +24,7 @@ func NewWriter(w io.Writer) *Writer { return &Writer{out: bufio.NewWriterSize(w,
 // Write writes one record, a line for each thing in it, and hands it on to the underlying writer.
 func (w *Writer) Write(r itsm.Record) error {
 	in := &r.Input
-	n := len(in.Alerts) + len(in.Changes) + len(in.Commands)
+	n := len(in.Alerts) + len(in.Silences) + len(in.Changes) + len(in.Commands)
 	if in.Adopt != nil {
 		n++
 	}
@@ -44,6 +44,12 @@ func (w *Writer) Write(r itsm.Record) error {
 	if in.Adopt != nil {
 		head()
 		if err := w.adopt(in.Adopt); err != nil {
+			return fmt.Errorf("record %d: %w", r.Offset, err)
+		}
+	}
+	for i := range in.Silences {
+		head()
+		if err := w.value("silence", &in.Silences[i]); err != nil {
 			return fmt.Errorf("record %d: %w", r.Offset, err)
 		}
 	}

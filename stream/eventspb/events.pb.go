@@ -74,7 +74,7 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 	return file_events_proto_rawDescGZIP(), []int{0}
 }
 
-// Record is applied in the order adopt, changes, alerts, commands, all at time_ns. One without
+// Record is applied in the order adopt, silences, changes, alerts, commands, all at time_ns. One without
 // any of them is a tick.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -82,9 +82,11 @@ type Record struct {
 	TimeNs int64  `protobuf:"fixed64,1,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
 	Adopt  *Adopt `protobuf:"bytes,2,opt,name=adopt,proto3" json:"adopt,omitempty"`
 	// Changes and commands are JSON objects as in the events file.
-	Changes       [][]byte `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
-	Alerts        []*Alert `protobuf:"bytes,4,rep,name=alerts,proto3" json:"alerts,omitempty"`
-	Commands      [][]byte `protobuf:"bytes,5,rep,name=commands,proto3" json:"commands,omitempty"`
+	Changes  [][]byte `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	Alerts   []*Alert `protobuf:"bytes,4,rep,name=alerts,proto3" json:"alerts,omitempty"`
+	Commands [][]byte `protobuf:"bytes,5,rep,name=commands,proto3" json:"commands,omitempty"`
+	// JSON objects as in Alertmanager's API v2.
+	Silences      [][]byte `protobuf:"bytes,6,rep,name=silences,proto3" json:"silences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +152,13 @@ func (x *Record) GetAlerts() []*Alert {
 func (x *Record) GetCommands() [][]byte {
 	if x != nil {
 		return x.Commands
+	}
+	return nil
+}
+
+func (x *Record) GetSilences() [][]byte {
+	if x != nil {
+		return x.Silences
 	}
 	return nil
 }
@@ -389,13 +398,14 @@ var File_events_proto protoreflect.FileDescriptor
 
 const file_events_proto_rawDesc = "" +
 	"\n" +
-	"\fevents.proto\x12\x13signalbox.events.v1\"\xbd\x01\n" +
+	"\fevents.proto\x12\x13signalbox.events.v1\"\xd9\x01\n" +
 	"\x06Record\x12\x17\n" +
 	"\atime_ns\x18\x01 \x01(\x10R\x06timeNs\x120\n" +
 	"\x05adopt\x18\x02 \x01(\v2\x1a.signalbox.events.v1.AdoptR\x05adopt\x12\x18\n" +
 	"\achanges\x18\x03 \x03(\fR\achanges\x122\n" +
 	"\x06alerts\x18\x04 \x03(\v2\x1a.signalbox.events.v1.AlertR\x06alerts\x12\x1a\n" +
-	"\bcommands\x18\x05 \x03(\fR\bcommands\"5\n" +
+	"\bcommands\x18\x05 \x03(\fR\bcommands\x12\x1a\n" +
+	"\bsilences\x18\x06 \x03(\fR\bsilences\"5\n" +
 	"\x05Adopt\x12\x16\n" +
 	"\x06estate\x18\x01 \x01(\tR\x06estate\x12\x14\n" +
 	"\x05rules\x18\x02 \x01(\tR\x05rules\"1\n" +

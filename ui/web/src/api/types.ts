@@ -103,10 +103,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Silences; there are none yet */
+        /** Silences; active ones first, then pending, then expired ones of the last five days */
         get: operations["getSilences"];
         put?: never;
-        /** Not yet; answers 501 with the code `not_implemented` */
+        /**
+         * Make a silence, or change the one of the given id
+         * @description A silence marks the alerts it matches as suppressed and removes nothing. Matchers see an alert's labels and, where it has none of that
+         *     name, those of its incident as a group (`incident`, `cause`, `priority`). The answer comes when the alerts are marked. As in
+         *     Alertmanager a change that would rewrite the past expires the silence and makes a new one.
+         */
         post: operations["postSilence"];
         delete?: never;
         options?: never;
@@ -123,11 +128,11 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** One silence; there is none yet */
+        /** One silence */
         get: operations["getSilence"];
         put?: never;
         post?: never;
-        /** Not yet; answers 501 with the code `not_implemented` */
+        /** Expire a silence; one that is expired stays as it is */
         delete: operations["deleteSilence"];
         options?: never;
         head?: never;
@@ -722,6 +727,7 @@ export interface components {
             firing: number;
             resolved: number;
             expired: number;
+            /** @description Of the firing ones. */
             suppressed: number;
             total: number;
         };
@@ -822,6 +828,8 @@ export interface components {
             acknowledged: components["schemas"]["Acknowledgement"] | null;
             /** @description Why it is suppressed; null: it is not. */
             suppressed: string | null;
+            /** @description Ids of the silences that suppress it. */
+            silencedBy: string[];
             /** @description Why it is in this incident, as of joining. */
             evidence: components["schemas"]["Evidence"][];
             /** @description The group that Alertmanager made or would have made of it. */
@@ -859,6 +867,41 @@ export interface components {
              */
             generatorURL?: string;
             labels: components["schemas"]["Labels"];
+        };
+        SilenceMatcher: {
+            name: string;
+            value: string;
+            isRegex: boolean;
+            /** @default true */
+            isEqual: boolean;
+        };
+        PostableSilence: {
+            /** @description Of the silence to change; empty for a new one. */
+            id?: string;
+            matchers: components["schemas"]["SilenceMatcher"][];
+            /** Format: date-time */
+            startsAt: string;
+            /** Format: date-time */
+            endsAt: string;
+            createdBy: string;
+            comment: string;
+        };
+        GettableSilence: {
+            id: string;
+            matchers: components["schemas"]["SilenceMatcher"][];
+            /** Format: date-time */
+            startsAt: string;
+            /** Format: date-time */
+            endsAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            createdBy: string;
+            comment: string;
+            annotations?: components["schemas"]["Labels"];
+            status: {
+                /** @enum {string} */
+                state: "active" | "pending" | "expired";
+            };
         };
         AlertGroup: {
             alerts: components["schemas"]["GettableAlert"][];
@@ -1635,13 +1678,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An empty list. */
+            /** @description The silences. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>[];
+                    "application/json": components["schemas"]["GettableSilence"][];
                 };
             };
             400: components["responses"]["AlertmanagerError"];
@@ -1655,9 +1698,26 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostableSilence"];
+            };
+        };
         responses: {
-            501: components["responses"]["Problem"];
+            /** @description The silence is in force. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        silenceID: string;
+                    };
+                };
+            };
+            400: components["responses"]["AlertmanagerError"];
+            404: components["responses"]["AlertmanagerError"];
+            503: components["responses"]["AlertmanagerError"];
             default: components["responses"]["Problem"];
         };
     };
@@ -1672,6 +1732,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GettableSilence"];
+                };
+            };
             404: components["responses"]["AlertmanagerError"];
             default: components["responses"]["Problem"];
         };
@@ -1687,7 +1756,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["Problem"];
+            /** @description It is expired. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["AlertmanagerError"];
+            503: components["responses"]["AlertmanagerError"];
             default: components["responses"]["Problem"];
         };
     };

@@ -138,7 +138,7 @@ function RowChip({ row, now, gone }: { row: Row; now: number; gone: boolean }) {
     return <span className="chip line hold" title={`On hold: ${spoken(row.onHoldReason ?? "")}${till}`}><span className="clip">{spoken(row.onHoldReason ?? "On hold")}</span></span>;
   }
   if (row.snoozedUntil !== null) return <span className="chip line">Snoozed<span className="ext"> until {until(row.snoozedUntil, at)}</span></span>;
-  if (row.alertCounts.firing === 0 && row.alertCounts.suppressed > 0) return <span className="chip hatch">Suppressed</span>;
+  if (row.alertCounts.suppressed > 0 && row.alertCounts.suppressed === row.alertCounts.firing) return <span className="chip hatch">Suppressed</span>;
   if (row.reopenCount > 0) return <span className="chip line">Reopened {row.reopenCount}</span>;
   return null;
 }

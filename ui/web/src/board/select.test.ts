@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Row } from "../api/model";
 import { row, start } from "../test/rows";
 import { between } from "./selection";
-import { countTabs, resolvedStays, select, type Selection } from "./select";
+import { countTabs, inTab, resolvedStays, select, type Selection } from "./select";
 
 const resolvedAt = new Date(start).toISOString();
 const rows = [
@@ -34,7 +34,7 @@ describe("the open tab", () => {
 describe("the tabs", () => {
   it("count what each of them would show", () => {
     expect(countTabs(board, "maria")).toEqual({
-      "": 4, unhandled: 2, mine: 1, in_progress: 1, on_hold: 1, snoozed: 1, flapping: 1, resolved: 1,
+      "": 4, unhandled: 2, mine: 1, in_progress: 1, on_hold: 1, snoozed: 1, suppressed: 0, flapping: 1, resolved: 1,
     });
   });
 });
@@ -44,5 +44,18 @@ describe("a range", () => {
     expect(between(["a", "b", "c", "d"], "d", "b")).toEqual(["b", "c", "d"]);
     expect(between(["a", "b"], "gone", "b")).toEqual(["b"]);
     expect(between(["a"], "a", "gone")).toEqual([]);
+  });
+});
+
+describe("silences", () => {
+  const counts = (firing: number, suppressed: number) => ({ firing, suppressed, resolved: 0, expired: 0, total: firing });
+  it.each([
+    ["all that fires is suppressed", counts(2, 2), "new", false, true],
+    ["something fires that is not", counts(3, 2), "new", true, false],
+    ["nothing fires", counts(0, 0), "new", true, false],
+    ["it is resolved", counts(1, 1), "resolved", false, false],
+  ] as const)("%s", (_, alertCounts, state, open, suppressed) => {
+    const r = row("a", { alertCounts, state });
+    expect([inTab(r, "", ""), inTab(r, "unhandled", ""), inTab(r, "suppressed", "")]).toEqual([open, open, suppressed]);
   });
 });

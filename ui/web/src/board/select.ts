@@ -9,6 +9,7 @@ export const tabs = [
   { id: "in_progress", name: "In progress" },
   { id: "on_hold", name: "On hold" },
   { id: "snoozed", name: "Snoozed" },
+  { id: "suppressed", name: "Suppressed" },
   { id: "flapping", name: "Flapping" },
   { id: "resolved", name: "Resolved" },
 ] as const;
@@ -19,8 +20,11 @@ export const tabOf = (s: string): TabId => tabs.find((t) => t.id === s)?.id ?? "
 
 const isOpen = (r: Row): boolean => r.state === "new" || r.state === "in_progress" || r.state === "on_hold";
 
-/** What the default view shows: a snoozed incident is out of it until its time comes. */
-const inDefault = (r: Row): boolean => isOpen(r) && r.snoozedUntil === null;
+/** Something fires, and silences hold all of it. */
+export const suppressed = (r: Row): boolean => isOpen(r) && r.alertCounts.suppressed > 0 && r.alertCounts.suppressed === r.alertCounts.firing;
+
+/** What the default view shows: a snoozed or suppressed incident is out of it until its time comes. */
+const inDefault = (r: Row): boolean => isOpen(r) && r.snoozedUntil === null && !suppressed(r);
 
 /** How many rows the default view has. */
 export function countOpen(rows: Iterable<Row>): number {
@@ -30,7 +34,7 @@ export function countOpen(rows: Iterable<Row>): number {
 }
 
 /** Nobody has taken notice of it. */
-export const unhandled = (r: Row): boolean => r.state === "new" && r.acknowledgedAt === null && r.snoozedUntil === null;
+export const unhandled = (r: Row): boolean => r.state === "new" && r.acknowledgedAt === null && r.snoozedUntil === null && !suppressed(r);
 
 /** So long, in ms, a resolved incident stands greyed among the open ones. */
 export const resolvedStays = 10 * 60_000;
@@ -47,6 +51,7 @@ export function inTab(r: Row, tab: TabId, person: string): boolean {
     case "in_progress": return r.state === "in_progress";
     case "on_hold": return r.state === "on_hold";
     case "snoozed": return isOpen(r) && r.snoozedUntil !== null;
+    case "suppressed": return suppressed(r);
     case "flapping": return r.flapping && isOpen(r);
     case "resolved": return r.state === "resolved";
   }
