@@ -35,6 +35,9 @@ type Alert struct {
 	// Resend marks an alert of a source that must re-send: without EndsAt it expires
 	// resolve_timeout after its last record.
 	Resend bool
+	// Suppressed says why the source notifies nobody of a firing alert: "silenced by ID in prod",
+	// "inhibited by …". It holds until a record of that source without it, or until the alert ends.
+	Suppressed string
 	// ObservedAt is the time a client gave (an "at" at the HTTP door); the record's time rules.
 	ObservedAt time.Time
 	// Line is the 1-based line of an events file, 0 elsewhere. It is not recorded.

@@ -43,6 +43,7 @@ const (
 	tagGroup    = 9<<3 | wireBytes
 	tagResend   = 10<<3 | wireVarint
 	tagObserved = 11<<3 | wireFixed64
+	tagMark     = 12<<3 | wireBytes
 
 	statusFiring   = 1
 	statusResolved = 2
@@ -147,12 +148,13 @@ func appendAlert(b []byte, a *itsm.Alert) []byte {
 	if a.Resend {
 		b = append(b, tagResend, 1)
 	}
-	return appendStamp(b, tagObserved, a.ObservedAt)
+	b = appendStamp(b, tagObserved, a.ObservedAt)
+	return appendText(b, tagMark, a.Suppressed)
 }
 
 func alertSize(a *itsm.Alert) int {
 	const stamp = 9
-	n := labelsSize(a.Labels) + labelsSize(a.Annotations) + textSize(a.GeneratorURL) + textSize(a.Source) + textSize(a.GroupKey)
+	n := labelsSize(a.Labels) + labelsSize(a.Annotations) + textSize(a.GeneratorURL) + textSize(a.Source) + textSize(a.GroupKey) + textSize(a.Suppressed)
 	if a.Fingerprint != 0 {
 		n += stamp
 	}
@@ -383,6 +385,8 @@ func decodeAlert(b []byte, a *itsm.Alert) error {
 			a.Resend = f.n != 0
 		case tagObserved:
 			a.ObservedAt = stamp(f.n)
+		case tagMark:
+			a.Suppressed = text(f.v)
 		}
 		if err != nil {
 			return err
@@ -398,7 +402,7 @@ func checkAlert(a *itsm.Alert) error {
 		return errors.New("an alert without labels")
 	case a.Status == "":
 		return errors.New("an alert without status")
-	case !utf8.ValidString(a.GeneratorURL) || !utf8.ValidString(a.Source) || !utf8.ValidString(a.GroupKey):
+	case !utf8.ValidString(a.GeneratorURL) || !utf8.ValidString(a.Source) || !utf8.ValidString(a.GroupKey) || !utf8.ValidString(a.Suppressed):
 		return errNotUTF8
 	}
 	for i := 1; i < len(a.Labels); i++ {

@@ -101,7 +101,7 @@ func (r random) labels(atLeast int) itsm.Labels {
 func (r random) alert() itsm.Alert {
 	a := itsm.Alert{
 		Labels: r.labels(1), Annotations: r.labels(0), Status: itsm.StatusFiring, StartsAt: r.time(), EndsAt: r.time(),
-		GeneratorURL: r.text(), Source: r.text(), GroupKey: r.text(), Resend: r.some(), ObservedAt: r.time(),
+		GeneratorURL: r.text(), Source: r.text(), GroupKey: r.text(), Resend: r.some(), ObservedAt: r.time(), Suppressed: r.text(),
 	}
 	if r.IntN(2) == 0 {
 		a.Status = itsm.StatusResolved
@@ -270,7 +270,7 @@ func message(t *testing.T, at time.Time, in itsm.Input) *eventspb.Record {
 		m.Alerts = append(m.Alerts, &eventspb.Alert{
 			Fingerprint: uint64(a.Fingerprint), Labels: labels(a.Labels), Annotations: labels(a.Annotations), Status: status,
 			StartsAtNs: ns(a.StartsAt), EndsAtNs: ns(a.EndsAt), GeneratorUrl: a.GeneratorURL, Source: a.Source, GroupKey: a.GroupKey,
-			Resend: a.Resend, ObservedAtNs: ns(a.ObservedAt),
+			Resend: a.Resend, ObservedAtNs: ns(a.ObservedAt), Suppressed: a.Suppressed,
 		})
 	}
 	return m

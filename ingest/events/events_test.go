@@ -122,6 +122,8 @@ func TestDecodeBody_refusesEachLineAlone(t *testing.T) {
 		{"{\"change\":{\"id\":\"c\xff\",\"kind\":\"deploy\",\"items\":[\"i\"]}}", "change", "UTF-8"},
 		{`{"change":[]}`, "", "an object is expected"},
 		{`{"change":{"id":"c","kind":"deploy","items":["i"]},"source":"x"}`, "source", "belongs to an alert"},
+		{`{"change":{"id":"c","kind":"deploy","items":["i"]},"suppressed":"x"}`, "suppressed", "belongs to an alert"},
+		{`{"alert":{"status":"firing","labels":{"a":"b"}},"suppressed":"` + strings.Repeat("x", maxSource+1) + `"}`, "suppressed", "is longer than"},
 		{`{"change":{"id":"c","kind":"deploy","items":["i"],"by":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}}`, "by", "a string is expected"},
 		{`{"alert":{"status":"firing","labels":{"a":"b"},"new":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`, "", "nested deeper than 64"},
 		{`{"command":{"id":"k","action":"close","incident":"INC-000001"}}`, "command", "/api/v1/incidents"},
@@ -312,7 +314,7 @@ func (r random) alert() itsm.Alert {
 	if r.IntN(2) == 0 {
 		a.Status = itsm.StatusResolved
 	}
-	for _, s := range []*string{&a.GeneratorURL, &a.Source, &a.GroupKey} {
+	for _, s := range []*string{&a.GeneratorURL, &a.Source, &a.GroupKey, &a.Suppressed} {
 		if r.IntN(2) == 0 {
 			*s = r.text()
 		}

@@ -25,6 +25,7 @@ type line struct {
 	source     string
 	groupKey   string
 	resend     bool
+	suppressed string
 	observedAt time.Time
 	alert      *itsm.Alert
 	silence    *itsm.Silence
@@ -37,7 +38,7 @@ type line struct {
 	inner   itsm.Faults // of the alert, change or command
 }
 
-// maxSource bounds the name of a source, which is kept in memory for each of them.
+// maxSource bounds the name of a source and the reason of a suppression, which are kept in memory.
 const maxSource = 1 << 10
 
 // parseLine reads a line; its error means that it is no JSON object. Everything else that is wrong
@@ -107,6 +108,8 @@ func (l *line) field(name string, s *scan.Scanner, ignoreLabels []string) error 
 		l.value(name, raw, &l.source)
 	case "groupKey":
 		l.value(name, raw, &l.groupKey)
+	case "suppressed":
+		l.value(name, raw, &l.suppressed)
 	case "resend":
 		l.value(name, raw, &l.resend)
 	case "silence":
@@ -151,14 +154,16 @@ func (l *line) check() {
 	}
 	itsm.ValidateTime("at", l.at, &l.faults)
 	itsm.ValidateTime("observedAt", l.observedAt, &l.faults)
-	if len(l.source) > maxSource {
-		l.faults.Add("source", "is longer than %d bytes", maxSource)
+	for _, f := range [...][2]string{{"source", l.source}, {"suppressed", l.suppressed}} {
+		if len(f[1]) > maxSource {
+			l.faults.Add(f[0], "is longer than %d bytes", maxSource)
+		}
 	}
 	if l.alert == nil {
 		for _, f := range []struct {
 			name  string
 			there bool
-		}{{"source", l.source != ""}, {"groupKey", l.groupKey != ""}, {"resend", l.resend}, {"observedAt", !l.observedAt.IsZero()}} {
+		}{{"source", l.source != ""}, {"groupKey", l.groupKey != ""}, {"resend", l.resend}, {"suppressed", l.suppressed != ""}, {"observedAt", !l.observedAt.IsZero()}} {
 			if f.there {
 				l.faults.Add(f.name, "belongs to an alert")
 			}
@@ -168,7 +173,7 @@ func (l *line) check() {
 	switch {
 	case len(l.inner) > 0: // what could not be read is not validated
 	case l.alert != nil:
-		l.alert.Source, l.alert.GroupKey, l.alert.Resend = l.source, l.groupKey, l.resend
+		l.alert.Source, l.alert.GroupKey, l.alert.Resend, l.alert.Suppressed = l.source, l.groupKey, l.resend, l.suppressed
 		l.alert.ObservedAt = l.observedAt.UTC()
 	case l.silence != nil:
 		err = l.silence.Validate()

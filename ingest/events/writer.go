@@ -142,6 +142,10 @@ func (w *Writer) alert(a *itsm.Alert) {
 	if a.Resend {
 		b = append(b, `,"resend":true`...)
 	}
+	if a.Suppressed != "" {
+		b = append(b, `,"suppressed":`...)
+		b = itsm.AppendJSONString(b, a.Suppressed)
+	}
 	if !a.ObservedAt.IsZero() {
 		b = append(b, `,"observedAt":`...)
 		b = appendTime(b, a.ObservedAt)

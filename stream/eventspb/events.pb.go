@@ -271,18 +271,20 @@ func (x *Label) GetValue() string {
 
 // Alert is a condition that somebody reports. Times are nanoseconds since 1970; absent: not known.
 type Alert struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fingerprint   uint64                 `protobuf:"fixed64,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	Labels        []*Label               `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty"`
-	Annotations   []*Label               `protobuf:"bytes,3,rep,name=annotations,proto3" json:"annotations,omitempty"`
-	Status        Status                 `protobuf:"varint,4,opt,name=status,proto3,enum=signalbox.events.v1.Status" json:"status,omitempty"`
-	StartsAtNs    *int64                 `protobuf:"fixed64,5,opt,name=starts_at_ns,json=startsAtNs,proto3,oneof" json:"starts_at_ns,omitempty"`
-	EndsAtNs      *int64                 `protobuf:"fixed64,6,opt,name=ends_at_ns,json=endsAtNs,proto3,oneof" json:"ends_at_ns,omitempty"`
-	GeneratorUrl  string                 `protobuf:"bytes,7,opt,name=generator_url,json=generatorUrl,proto3" json:"generator_url,omitempty"`
-	Source        string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
-	GroupKey      string                 `protobuf:"bytes,9,opt,name=group_key,json=groupKey,proto3" json:"group_key,omitempty"`
-	Resend        bool                   `protobuf:"varint,10,opt,name=resend,proto3" json:"resend,omitempty"`
-	ObservedAtNs  *int64                 `protobuf:"fixed64,11,opt,name=observed_at_ns,json=observedAtNs,proto3,oneof" json:"observed_at_ns,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Fingerprint  uint64                 `protobuf:"fixed64,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	Labels       []*Label               `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty"`
+	Annotations  []*Label               `protobuf:"bytes,3,rep,name=annotations,proto3" json:"annotations,omitempty"`
+	Status       Status                 `protobuf:"varint,4,opt,name=status,proto3,enum=signalbox.events.v1.Status" json:"status,omitempty"`
+	StartsAtNs   *int64                 `protobuf:"fixed64,5,opt,name=starts_at_ns,json=startsAtNs,proto3,oneof" json:"starts_at_ns,omitempty"`
+	EndsAtNs     *int64                 `protobuf:"fixed64,6,opt,name=ends_at_ns,json=endsAtNs,proto3,oneof" json:"ends_at_ns,omitempty"`
+	GeneratorUrl string                 `protobuf:"bytes,7,opt,name=generator_url,json=generatorUrl,proto3" json:"generator_url,omitempty"`
+	Source       string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	GroupKey     string                 `protobuf:"bytes,9,opt,name=group_key,json=groupKey,proto3" json:"group_key,omitempty"`
+	Resend       bool                   `protobuf:"varint,10,opt,name=resend,proto3" json:"resend,omitempty"`
+	ObservedAtNs *int64                 `protobuf:"fixed64,11,opt,name=observed_at_ns,json=observedAtNs,proto3,oneof" json:"observed_at_ns,omitempty"`
+	// Why the source notifies nobody of it; empty: it suppresses nothing.
+	Suppressed    string `protobuf:"bytes,12,opt,name=suppressed,proto3" json:"suppressed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,6 +396,13 @@ func (x *Alert) GetObservedAtNs() int64 {
 	return 0
 }
 
+func (x *Alert) GetSuppressed() string {
+	if x != nil {
+		return x.Suppressed
+	}
+	return ""
+}
+
 var File_events_proto protoreflect.FileDescriptor
 
 const file_events_proto_rawDesc = "" +
@@ -411,7 +420,7 @@ const file_events_proto_rawDesc = "" +
 	"\x05rules\x18\x02 \x01(\tR\x05rules\"1\n" +
 	"\x05Label\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xea\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x8a\x04\n" +
 	"\x05Alert\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\x06R\vfingerprint\x122\n" +
 	"\x06labels\x18\x02 \x03(\v2\x1a.signalbox.events.v1.LabelR\x06labels\x12<\n" +
@@ -426,7 +435,10 @@ const file_events_proto_rawDesc = "" +
 	"\tgroup_key\x18\t \x01(\tR\bgroupKey\x12\x16\n" +
 	"\x06resend\x18\n" +
 	" \x01(\bR\x06resend\x12)\n" +
-	"\x0eobserved_at_ns\x18\v \x01(\x10H\x02R\fobservedAtNs\x88\x01\x01B\x0f\n" +
+	"\x0eobserved_at_ns\x18\v \x01(\x10H\x02R\fobservedAtNs\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"suppressed\x18\f \x01(\tR\n" +
+	"suppressedB\x0f\n" +
 	"\r_starts_at_nsB\r\n" +
 	"\v_ends_at_nsB\x11\n" +
 	"\x0f_observed_at_ns*H\n" +
