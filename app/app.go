@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,12 +56,13 @@ type App struct {
 	history   *store.Store // nil without history
 	noHistory string       // why
 
-	listener net.Listener
-	server   *http.Server
-	stop     context.CancelFunc // ends everything; set by Run
-	shown    atomic.Bool        // the board shows what the log held at the start
-	ready    atomic.Bool        // and rules and estate files are in force
-	reloads  prometheus.Gauge
+	listener  net.Listener
+	server    *http.Server
+	stop      context.CancelFunc // ends everything; set by Run
+	shown     atomic.Bool        // the board shows what the log held at the start
+	ready     atomic.Bool        // and rules and estate files are in force
+	reloading sync.Mutex         // one reload at a time: they change opts.Config
+	reloads   prometheus.Gauge
 }
 
 // New opens the broker and the topics, binds the listener and builds every room. It starts
@@ -290,6 +292,8 @@ func (a *App) becomeReady(ctx context.Context, caughtUp <-chan struct{}) error {
 
 // adopt brings the configured rules and the estate files into force.
 func (a *App) adopt(ctx context.Context) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	if err := a.adoptRules(ctx); err != nil {
 		return err
 	}
@@ -357,20 +361,29 @@ func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "Signalbox is ready.")
 }
 
-// serveReload reads the configuration and the estate files again.
 func (a *App) serveReload(w http.ResponseWriter, r *http.Request) {
 	if err := a.reload(r.Context()); err != nil {
-		a.reloads.Set(0)
-		a.log.Error("reload refused; what was in force stays", "err", err)
 		writeProblem(w, http.StatusInternalServerError, "reload_refused", err.Error())
 		return
 	}
-	a.reloads.Set(1)
-	a.log.Info("reloaded")
 	fmt.Fprintln(w, "Reloaded.")
 }
 
+// reload reads the configuration and the estate files again, and says in the log and in a metric what came of it.
 func (a *App) reload(ctx context.Context) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	if err := a.readAgain(ctx); err != nil {
+		a.reloads.Set(0)
+		a.log.Error("reload refused; what was in force stays", "err", err)
+		return err
+	}
+	a.reloads.Set(1)
+	a.log.Info("reloaded")
+	return nil
+}
+
+func (a *App) readAgain(ctx context.Context) error {
 	cfg, err := Load(a.opts.ConfigPath, a.opts.Environ)
 	if err != nil {
 		return err

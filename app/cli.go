@@ -30,6 +30,7 @@ func commands() []command {
 	return []command{
 		{"serve", "[--config FILE] [--listen ADDR] [--data-dir DIR] [--estate FILE…] [--insecure]", serveHelp, serve},
 		{"demo", "[--listen ADDR] [--data-dir DIR]", demoHelp, demoCommand},
+		{"ready", "[--url URL]", readyHelp, readyCommand},
 		{"check", "[--config FILE] [--estate FILE…]", checkHelp, check},
 		{"replay", "(--events FILE | --data-dir DIR [--from TIME] [--to TIME]) --out FILE [--estate FILE…] [--config FILE [--try]] [--assignments FILE]", replayHelp, replay},
 		{"score", "--assignments FILE --incidents FILE --truth FILE [--causes FILE]", scoreHelp, scoreCommand},

@@ -51,7 +51,7 @@ type ServerConfig struct {
 type EstateConfig struct {
 	// Estate files (.yaml, .json, also .gz), relative to the working directory; each is a part of its own, named by its file name.
 	Files []string `yaml:"files"`
-	// How often the files are looked at for changes; 0 turns it off (POST /-/reload still reads them).
+	// How often the files are looked at for changes; one that has changed and rested from one look to the next is taken. 0 turns it off (POST /-/reload still reads them).
 	WatchInterval time.Duration `yaml:"watch_interval"`
 }
 

@@ -63,15 +63,17 @@ func (e *estateFiles) load(ctx context.Context) error {
 	return nil
 }
 
-// watch looks at the files until ctx is done. A file with faults is reported once per content;
-// the estate in force stays.
+// watch looks at the files until ctx is done and takes them when they have changed and then rested from one
+// look to the next: half of a file that is being written, or nothing of it, may be a valid estate, too. A file
+// with faults is reported once per content; the estate in force stays.
 func (e *estateFiles) watch(ctx context.Context, every time.Duration) {
 	if every == 0 || len(e.paths) == 0 {
 		return
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	seen := e.stamps()
+	taken := e.stamps()
+	before := taken
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,10 +81,12 @@ func (e *estateFiles) watch(ctx context.Context, every time.Duration) {
 		case <-ticker.C:
 		}
 		now := e.stamps()
-		if now == seen {
+		rests := now == before
+		before = now
+		if now == taken || !rests {
 			continue
 		}
-		seen = now
+		taken = now
 		if err := e.load(ctx); err != nil {
 			e.log.Error("estate file refused; the estate in force stays", "err", err)
 		}

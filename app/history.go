@@ -16,6 +16,10 @@ import (
 const howToHistory = "history is off: the embedded ClickHouse engine (libchdb) is not there. Fetch it with `make chdb` in the source tree, " +
 	"or put libchdb.so beside the program or name it in clickhouse.library; or name a ClickHouse server in clickhouse.addresses"
 
+// howToHistoryStatic is the same for a program that cannot load a library.
+const howToHistoryStatic = "history is off: this program is static (built with the tag nochdb, as the container image is) and cannot load the " +
+	"embedded ClickHouse engine. Name a ClickHouse server in clickhouse.addresses"
+
 // openHistory opens the history, on the servers of the configuration or on the embedded engine. Without either
 // everything else works, and whoever asks for history is told what is missing.
 func (a *App) openHistory() error {
@@ -29,7 +33,10 @@ func (a *App) openHistory() error {
 		engine, err := chdb.Open(chdb.Find(cfg.Library), filepath.Join(a.opts.Config.Server.DataDir, "clickhouse"))
 		if errors.Is(err, chdb.ErrNoLibrary) && cfg.Library == "" {
 			a.noHistory = howToHistory
-			a.log.Info(howToHistory, "reason", err)
+			if errors.Is(err, chdb.ErrLeftOut) {
+				a.noHistory = howToHistoryStatic
+			}
+			a.log.Info("history is off", "what_to_do", a.noHistory, "reason", err)
 			return nil
 		}
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -121,10 +123,26 @@ func (f *serveFlags) run(ctx context.Context, p Process, beside func(context.Con
 	printWelcome(p.Stdout, cfg, a.Addr(), beside != nil)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Run(ctx) })
+	group.Go(func() error { return a.reloadOnHangup(ctx) })
 	if beside != nil {
 		group.Go(func() error { return beside(ctx, a) })
 	}
 	return group.Wait()
+}
+
+// reloadOnHangup is POST /-/reload for service managers, which send SIGHUP.
+func (a *App) reloadOnHangup(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			_ = a.reload(ctx) // it is logged and counted
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // demo adopts the example estate and sends the example's alerts through the HTTP doors.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // lib holds the functions of libchdb that we call (chdb.h of chdb-io/chdb-core). A handle is an
@@ -43,42 +41,8 @@ type queryFunc func(conn, query unsafe.Pointer, queryLen uintptr, format unsafe.
 // ErrNoLibrary says that libchdb could not be loaded.
 var ErrNoLibrary = errors.New("the embedded ClickHouse engine is missing")
 
-// load opens the library. It stays loaded for the life of the process.
-func load(path string) (l *lib, err error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoLibrary, err)
-	}
-	l = &lib{}
-	for name, fn := range map[string]any{
-		"chdb_version":                     &l.version,
-		"chdb_set_signal_handlers_enabled": &l.setSignalHandlers,
-		"chdb_connect":                     &l.connect,
-		"chdb_close_conn":                  &l.closeConn,
-		"chdb_query_with_params_n":         &l.query,
-		"chdb_stream_query_with_params_n":  &l.stream,
-		"chdb_stream_fetch_result":         &l.fetch,
-		"chdb_stream_cancel_query":         &l.cancel,
-		"chdb_stream_insert_n":             &l.insert,
-		"chdb_stream_append":               &l.insertAppend,
-		"chdb_stream_done":                 &l.insertDone,
-		"chdb_stream_cancel_insert":        &l.insertCancel,
-		"chdb_stream_insert_error":         &l.insertError,
-		"chdb_destroy_insert_stream":       &l.insertDestroy,
-		"chdb_result_buffer":               &l.resultBuffer,
-		"chdb_result_length":               &l.resultLength,
-		"chdb_result_error":                &l.resultError,
-		"chdb_result_rows_written":         &l.resultWritten,
-		"chdb_destroy_query_result":        &l.resultDestroy,
-	} {
-		symbol, err := purego.Dlsym(handle, name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s has no %s; another version is needed", ErrNoLibrary, path, name)
-		}
-		purego.RegisterFunc(fn, symbol)
-	}
-	return l, nil
-}
+// ErrLeftOut is the ErrNoLibrary of a program that cannot load any library (build tag nochdb).
+var ErrLeftOut = fmt.Errorf("%w: this program was built without it", ErrNoLibrary)
 
 // bytesOf is the address of a text for the length of a call; an empty one needs an address, too.
 func bytesOf(s string) unsafe.Pointer {
