@@ -75,6 +75,29 @@ boardTest("the page of all alerts shows what is bound and what is not", { alerts
   await window.sees(window.panel("INC-000001"));
 });
 
+boardTest("a silenced incident moves to the tab Suppressed, stays there over a crash, and comes back with the end of the silence", { alerts: [diskFull], complaints: /ERR_|WebSocket/ }, async (world) => {
+  const { program } = world;
+  const window = await world.look();
+  await window.sees(window.row("INC-000001"));
+  const answer = await fetch(`${program.url}/api/v2/silences`, {
+    method: "POST",
+    body: JSON.stringify({
+      matchers: [{ name: "alertname", value: "DiskFull", isRegex: false }], comment: "a larger disk is on its way", createdBy: "maria",
+      startsAt: new Date().toISOString(), endsAt: new Date(Date.now() + 3_600_000).toISOString(),
+    }),
+  });
+  const { silenceID } = await answer.json();
+  await window.misses(window.row("INC-000001"));
+  await program.kill();
+  await program.start();
+  await window.page.goto(`${program.url}/?tab=suppressed`);
+  await window.sees(window.row("INC-000001").getByText("Suppressed"));
+  await fetch(`${program.url}/api/v2/silence/${silenceID}`, { method: "DELETE" });
+  await window.misses(window.row("INC-000001"));
+  await window.page.goto(program.url);
+  await window.sees(window.row("INC-000001"));
+});
+
 boardTest("of a long queue only the rows in sight are in the page", {
   alerts: Array.from({ length: 600 }, (_, i) => firing(`Alert${String(i).padStart(3, "0")}`, `unknown-${i}:1`)),
 }, async (world) => {
