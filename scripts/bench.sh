@@ -10,3 +10,13 @@ go test -run '^$' -timeout 60m -bench "$bench" -benchmem -count "$count" ./corre
 .cache/tools/benchstat "$out"
 echo "== the whole way, embedded broker (steady phase $load)"
 go test -count=1 -timeout 30m -run 'TestLoad' -v ./app -load "$load" | grep -vE '^(=== |--- |PASS)'
+echo "== the whole way, Apache Kafka (written by the broker, synced when its system does; steady phase $load)"
+dir=$(mktemp -d)
+scripts/kafka/kafka.sh run "$dir" 19092 >"$dir/log" 2>&1 &
+broker=$!
+trap 'kill "$broker" 2>/dev/null && wait "$broker" || true; rm -rf "$dir"' EXIT
+until grep -q "Kafka Server started" "$dir/log"; do
+	kill -0 "$broker" 2>/dev/null || { cat "$dir/log" >&2; exit 1; }
+	sleep 0.2
+done
+SIGNALBOX_KAFKA_BROKERS='[127.0.0.1:19092]' go test -count=1 -timeout 30m -run 'TestLoad_ingest' -v ./app -load "$load" | grep -vE '^(=== |--- |PASS)'
