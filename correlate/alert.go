@@ -25,6 +25,7 @@ type alert struct {
 	quiet       bool       // low severity or a heartbeat: opens no incident
 	silences    []*silence // that match it now, by id
 	silencedBy  []string   // their ids while a recovery has not linked them yet
+	mark        mark       // of the source that suppresses the open period
 
 	// The last firing period. A zero end of an open one is not known.
 	start, end time.Time
@@ -156,7 +157,7 @@ func (m *member) state() itsm.AlertState {
 	if l.item != "" {
 		s.Item = &l.item
 	}
-	if m.status == itsm.StatusFiring && len(a.silences) > 0 {
+	if m.status == itsm.StatusFiring && a.suppressed() {
 		reason := a.reason()
 		s.Suppressed = &reason
 		for _, x := range a.silences {
@@ -185,6 +186,7 @@ func (e *Engine) observe(in *itsm.Alert) {
 		e.resolved(a, in)
 	} else {
 		e.firing(a, in)
+		e.marked(a, in)
 	}
 	a.lastSeen = e.clock
 }
@@ -512,6 +514,7 @@ func (e *Engine) end(a *alert, at time.Time, status itsm.Status) {
 	}
 	m := a.current()
 	m.set(status, e.clock)
+	a.mark = mark{}
 	m.endsAt = at
 	e.save(a)
 	if a.quiet {

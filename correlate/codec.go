@@ -134,7 +134,7 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-// alertFormat 2 had no silences.
+// alertFormat 2 knew nothing of what suppresses an alert.
 const alertFormat = 3
 
 func (a *alert) encode() []byte {
@@ -166,6 +166,8 @@ func (a *alert) encode() []byte {
 	for _, s := range a.silences {
 		w.text(s.ID)
 	}
+	w.text(a.mark.source)
+	w.text(a.mark.reason)
 	return w.b
 }
 
@@ -252,6 +254,7 @@ func (e *Engine) restoreAlert(value []byte) error {
 		for range r.count() {
 			a.silencedBy = append(a.silencedBy, r.text())
 		}
+		a.mark = mark{source: r.text(), reason: r.text()}
 	}
 	if r.err != nil {
 		return r.err

@@ -223,6 +223,9 @@ func (h *history) alert() itsm.Alert {
 			a.EndsAt = a.StartsAt
 		}
 	}
+	if a.Status == itsm.StatusFiring && h.rand.IntN(4) == 0 {
+		a.Suppressed = "inhibited"
+	}
 	if h.rand.IntN(3) == 0 {
 		a.Annotations = itsm.NewLabels(map[string]string{"summary": strconv.Itoa(h.rand.IntN(3))})
 	}

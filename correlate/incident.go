@@ -145,7 +145,7 @@ func (inc *incident) tally(m *member, by int) {
 	case itsm.StatusFiring:
 		inc.counts.Firing += by
 		inc.firing[m.alert.severity.Rank()] += by
-		if len(m.alert.silences) > 0 {
+		if m.alert.suppressed() {
 			inc.counts.Suppressed += by
 		}
 	case itsm.StatusExpired:

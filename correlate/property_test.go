@@ -238,6 +238,9 @@ func checkInvariants(t *testing.T, e *Engine) {
 		if want, got := silencedBy(e, a), a.silences; !slices.Equal(want, got) {
 			t.Fatalf("alert %s %v is silenced by %v, want %v", fp, a.labels, got, want)
 		}
+		if !a.open && a.mark != (mark{}) {
+			t.Fatalf("alert %s %v has ended and is still suppressed by %v", fp, a.labels, a.mark)
+		}
 		if !a.open || a.quiet {
 			continue
 		}
@@ -257,7 +260,8 @@ func checkInvariants(t *testing.T, e *Engine) {
 	for _, inc := range e.Incidents() {
 		suppressed := 0
 		for _, a := range inc.Alerts {
-			if (a.Suppressed != nil) != (len(a.SilencedBy) > 0) || a.Suppressed != nil && a.Status != itsm.StatusFiring {
+			marked := a.Status == itsm.StatusFiring && e.alerts[a.Fingerprint].mark.reason != ""
+			if (a.Suppressed != nil) != (len(a.SilencedBy) > 0 || marked) || a.Suppressed != nil && a.Status != itsm.StatusFiring {
 				t.Fatalf("%s: alert %+v", inc.Number, a)
 			}
 			if a.Suppressed != nil {

@@ -601,6 +601,8 @@ func (p *scriptParser) option(a *itsm.Alert, option string, notes map[string]str
 		a.EndsAt = a.StartsAt
 	case k == "source":
 		a.Source = v
+	case k == "suppressed":
+		a.Suppressed = v
 	case k == "resend":
 		a.Resend = true
 	case strings.HasPrefix(k, "note."):

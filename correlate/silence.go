@@ -175,16 +175,42 @@ func (e *Engine) suppress() {
 
 // suppressAlert marks one alert with the silences that match it.
 func (e *Engine) suppressAlert(a *alert) {
-	by := e.silences.matching(a)
-	if slices.Equal(by, a.silences) {
+	if by := e.silences.matching(a); !slices.Equal(by, a.silences) {
+		e.resuppress(a, by, a.mark)
+	}
+}
+
+// mark is what a source says of an alert that it suppresses itself. It is that source's: another
+// one that sends the alert, too, knows nothing of it.
+type mark struct {
+	source, reason string
+}
+
+// marked takes the mark of a firing record.
+func (e *Engine) marked(a *alert, in *itsm.Alert) {
+	if !a.open || in.Suppressed == "" && in.Source != a.mark.source {
 		return
 	}
+	next := mark{}
+	if in.Suppressed != "" {
+		next = mark{source: in.Source, reason: in.Suppressed}
+	}
+	if next != a.mark {
+		e.resuppress(a, a.silences, next)
+	}
+}
+
+// suppressed tells whether nobody is to look at the alert while it fires.
+func (a *alert) suppressed() bool { return len(a.silences) > 0 || a.mark.reason != "" }
+
+// resuppress has an alert suppressed by other silences or by another mark.
+func (e *Engine) resuppress(a *alert, silences []*silence, by mark) {
 	m := a.current()
 	counted := m != nil && m.inc != nil
 	if counted {
 		m.inc.tally(m, -1)
 	}
-	a.silences = by
+	a.silences, a.mark = silences, by
 	if counted {
 		m.inc.tally(m, 1)
 	}
@@ -211,6 +237,9 @@ func (e *Engine) regroup(members ...*member) {
 
 // reason says who suppresses an alert, and why.
 func (a *alert) reason() string {
+	if len(a.silences) == 0 {
+		return a.mark.reason
+	}
 	s := a.silences[0]
 	text := "silenced"
 	if s.CreatedBy != "" {
@@ -228,15 +257,15 @@ func (a *alert) reason() string {
 // whollySuppressed tells whether something fires and nobody is to look at any of it.
 func whollySuppressed(c itsm.AlertCounts) bool { return c.Firing > 0 && c.Suppressed == c.Firing }
 
-// tellSuppressed writes into the timeline that silences have come to hold all firing alerts of an
-// incident, or no longer do.
+// tellSuppressed writes into the timeline that all firing alerts of an incident have come to be
+// suppressed, or no longer are.
 func (e *Engine) tellSuppressed(inc *incident, before itsm.AlertCounts) {
 	was, is := whollySuppressed(before), whollySuppressed(inc.counts)
 	switch {
 	case is && !was:
-		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "suppressed: silences hold all firing alerts", nil)
+		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "suppressed: all firing alerts are silenced or inhibited", nil)
 	case was && !is && inc.counts.Firing > 0:
-		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "no longer suppressed: an alert fires that no silence holds", nil)
+		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "no longer suppressed: an alert fires that is neither silenced nor inhibited", nil)
 	}
 }
 

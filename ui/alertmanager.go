@@ -42,20 +42,20 @@ const soleReceiver = "signalbox"
 type alertFilter struct {
 	matchers []*matcher.Matcher
 	active   bool // not suppressed
-	silenced bool // suppressed
+	silenced bool // suppressed by a silence
+	inhibit  bool // suppressed because its source inhibits it
 	muted    bool // groups in which all are suppressed
 	received bool // whether the one receiver is among those asked for
 }
 
-// readAlertFilter reads the parameters of alerts and of groups. Two of them, inhibited and
-// unprocessed, are read for their mistakes only: inhibition is applied before alerts come to us,
-// and every alert is processed before it can be seen.
+// readAlertFilter reads the parameters of alerts and of groups. One of them, unprocessed, is read
+// for its mistakes only: every alert is processed before it can be seen.
 func readAlertFilter(r *http.Request) (alertFilter, error) {
 	q := r.URL.Query()
 	var f alertFilter
 	var ignored bool
 	for name, to := range map[string]*bool{
-		"active": &f.active, "silenced": &f.silenced, "muted": &f.muted, "inhibited": &ignored, "unprocessed": &ignored,
+		"active": &f.active, "silenced": &f.silenced, "muted": &f.muted, "inhibited": &f.inhibit, "unprocessed": &ignored,
 	} {
 		if err := readFlag(q, name, to); err != nil {
 			return f, err
@@ -127,7 +127,7 @@ type listedAlert struct {
 		LastSeenAt   time.Time       `json:"lastSeenAt"`
 		GeneratorURL string          `json:"generatorURL"`
 		Suppressed   *string         `json:"suppressed"`
-		SilencedBy   json.RawMessage `json:"silencedBy"`
+		SilencedBy   []string        `json:"silencedBy"`
 	}
 }
 
@@ -161,11 +161,14 @@ func (u *UI) listed(f alertFilter) []listedAlert {
 	}
 	var out []listedAlert
 	for _, c := range u.views.firing() {
-		if c.suppressed && !f.silenced || !c.suppressed && !f.active || !f.mayMatch(c) {
+		if c.suppressed && !f.silenced && !f.inhibit || !c.suppressed && !f.active || !f.mayMatch(c) {
 			continue
 		}
 		a := listedAlert{currentAlert: c}
 		_ = json.Unmarshal(c.raw, &a.text) // it was decoded before
+		if c.suppressed && (a.inhibited() && !f.inhibit || !a.inhibited() && !f.silenced) {
+			continue
+		}
 		if f.matches(&a) {
 			out = append(out, a)
 		}
@@ -263,19 +266,7 @@ func (w *alertWriter) alert(a *listedAlert, labels []byte) {
 	b = append(append(b, `,"endsAt":"`...), w.end...)
 	b = append(append(b, `","fingerprint":"`...), a.fingerprint.String()...)
 	b = time.Unix(0, a.lastStarts).UTC().AppendFormat(append(b, `","receivers":[{"name":"`+soleReceiver+`"}],"startsAt":"`...), alertmanagerTime)
-	b = append(b, `","status":{"inhibitedBy":[],"mutedBy":[`...)
-	if a.suppressed {
-		silences := a.text.SilencedBy
-		if len(silences) <= len("[]") && a.text.Suppressed != nil {
-			b = itsm.AppendJSONString(b, *a.text.Suppressed) // a reason, not the id of a silence
-		}
-		if len(silences) == 0 {
-			silences = []byte("[]")
-		}
-		b = append(append(append(b, `],"silencedBy":`...), silences...), `,"state":"suppressed"}`...)
-	} else {
-		b = append(b, `],"silencedBy":[],"state":"active"}`...)
-	}
+	b = a.appendStatus(append(b, `","status":`...))
 	b = a.text.LastSeenAt.UTC().AppendFormat(append(b, `,"updatedAt":"`...), alertmanagerTime)
 	b = append(b, '"')
 	// Strict readers refuse the whole list for a link that is none.
@@ -284,6 +275,38 @@ func (w *alertWriter) alert(a *listedAlert, labels []byte) {
 	}
 	b = append(append(b, `,"labels":`...), object(labels)...)
 	w.body = append(b, '}')
+}
+
+// silenced tells whether silences of ours suppress the alert.
+func (a *listedAlert) silenced() bool { return len(a.text.SilencedBy) > 0 }
+
+// inhibited tells whether its source suppresses the alert because of another one.
+func (a *listedAlert) inhibited() bool {
+	return !a.silenced() && a.text.Suppressed != nil && strings.HasPrefix(*a.text.Suppressed, "inhibited")
+}
+
+// appendStatus writes what suppresses the alert. Only ids of silences that can be asked for here
+// stand in silencedBy; what a source says stands in the other two.
+func (a *listedAlert) appendStatus(b []byte) []byte {
+	if !a.suppressed {
+		return append(b, `{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}`...)
+	}
+	status := struct {
+		InhibitedBy []string `json:"inhibitedBy"`
+		MutedBy     []string `json:"mutedBy"`
+		SilencedBy  []string `json:"silencedBy"`
+		State       string   `json:"state"`
+	}{InhibitedBy: []string{}, MutedBy: []string{}, SilencedBy: []string{}, State: "suppressed"}
+	switch reason := a.text.Suppressed; {
+	case a.silenced():
+		status.SilencedBy = a.text.SilencedBy
+	case a.inhibited():
+		status.InhibitedBy = append(status.InhibitedBy, *reason)
+	case reason != nil:
+		status.MutedBy = append(status.MutedBy, *reason)
+	}
+	text, _ := json.Marshal(status) // texts and lists of texts always can be
+	return append(b, text...)
 }
 
 // group writes a group with its alerts. Whoever reads groups looks for their labels in the alerts,

@@ -156,9 +156,41 @@ func TestAlertmanager_alerts(t *testing.T) {
 
 func TestAlertmanager_suppressedAlertSaysWhy(t *testing.T) {
 	w := alertmanagerWorld(t)
-	list := valid[models.GettableAlerts](w, "/api/v2/alerts?active=false")
-	if got := list[0].Status; *got.State != models.AlertStatusStateSuppressed || !slices.Equal(got.MutedBy, []string{"silenced in Alertmanager"}) {
-		t.Errorf("status: %s by %q", *got.State, got.MutedBy)
+	silence := []string{"7b0e5e4f-3a53-4d5e-9d7c-2f2ba62b9a55"}
+	suppressed := func(name, reason string, by ...string) {
+		w.putAlert("id2", anAlert("alertname="+name, func(a *itsm.AlertState) { a.Suppressed, a.SilencedBy = &reason, by }))
+	}
+	suppressed("Ours", "silenced by maria: switch is replaced", silence...)
+	suppressed("Inhibited", "inhibited by 3f2c1a in prod")
+	const muted = "silenced in Alertmanager"
+	for query, want := range map[string]string{
+		"active=false":                                  "DiskFull/host-d Inhibited Ours",
+		"active=false&inhibited=false":                  "DiskFull/host-d Ours",
+		"active=false&silenced=false":                   "Inhibited",
+		"active=false&silenced=false&inhibited=false":   "",
+		"active=false&filter=alertname%3DInhibited":     "Inhibited",
+		"filter=incident%3DINC-000002&inhibited=false":  "DiskFull/host-d Ours",
+		"filter=incident%3DINC-000002&silenced=false":   "Inhibited",
+		"filter=incident%3DINC-000002&unprocessed=true": "DiskFull/host-d Inhibited Ours",
+	} {
+		list := valid[models.GettableAlerts](w, "/api/v2/alerts?"+query)
+		if got := names(list); got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+		for _, a := range list {
+			want := &models.AlertStatus{State: a.Status.State, SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}}
+			switch a.Labels["alertname"] {
+			case "Ours":
+				want.SilencedBy = silence
+			case "Inhibited":
+				want.InhibitedBy = []string{"inhibited by 3f2c1a in prod"}
+			default:
+				want.MutedBy = []string{muted}
+			}
+			if diff := cmp.Diff(want, a.Status); diff != "" || *a.Status.State != models.AlertStatusStateSuppressed {
+				t.Errorf("%s: status %s (-want +got):\n%s", a.Labels, *a.Status.State, diff)
+			}
+		}
 	}
 }
 
