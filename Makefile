@@ -60,7 +60,7 @@ test-e2e: programs build
 # What the tests run against. CHROMIUM names another browser than Debian's.
 .PHONY: programs
 programs:
-	scripts/setup.sh $(if $(CHROMIUM),,chromium) prometheus prometheus-alertmanager
+	scripts/setup.sh $(if $(CHROMIUM),,chromium) prometheus prometheus-alertmanager systemd-analyze
 
 .PHONY: screenshot
 screenshot: programs build ## take docs/board.png from the running demo

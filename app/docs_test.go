@@ -31,7 +31,7 @@ func TestDocumentedMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	name, found := regexp.MustCompile(`signalbox_[a-z]+_[a-z_]+`), 0
-	for _, page := range append(pages, adrs...) {
+	for _, page := range append(append(pages, adrs...), "../deployments/signalbox-rules.yml") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Installs the programs named as arguments when they are missing, from Debian packages of the same
-# names: as root by itself, otherwise it names the command. Usage: scripts/setup.sh chromium prometheus …
+# names, or from the one that has it: as root by itself, otherwise it names the command. Usage: scripts/setup.sh chromium prometheus …
 set -euo pipefail
 missing=()
 for program in "$@"; do
-	command -v "$program" >/dev/null || missing+=("$program")
+	command -v "$program" >/dev/null || case "$program" in
+	systemd-analyze) missing+=(systemd) ;;
+	*) missing+=("$program") ;;
+	esac
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -33,7 +33,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	fast := prometheus.ExponentialBuckets(0.0005, 2, 15)
-	return &metrics{
+	m := &metrics{
 		alertsIn:   counter("signalbox_stream_alerts_in_total", "Alerts given to the door."),
 		recordsOut: counter("signalbox_stream_records_out_total", "Records the door has written to events."),
 		bytesOut:   counter("signalbox_stream_bytes_out_total", "Bytes of those records."),
@@ -69,4 +69,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"shard"}),
 		retired: counter("signalbox_stream_versions_retired_total", "Versions that were deleted because no shard needs them."),
 	}
+	for _, reason := range []string{"overload", "write"} { // a first drop is a rise only when there was a zero before it
+		m.dropped.WithLabelValues(reason)
+	}
+	return m
 }

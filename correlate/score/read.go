@@ -221,6 +221,7 @@ type alertLine struct {
 	GeneratorURL json.RawMessage `json:"generatorURL"`
 	Acknowledged json.RawMessage `json:"acknowledged"`
 	Suppressed   json.RawMessage `json:"suppressed"`
+	SilencedBy   json.RawMessage `json:"silencedBy"`
 	Evidence     json.RawMessage `json:"evidence"`
 	Group        json.RawMessage `json:"group"`
 	Tried        json.RawMessage `json:"tried"`
