@@ -69,6 +69,10 @@ type historyLog struct{ s *stream.Stream }
 
 func (l historyLog) Partitions(topic itsm.Topic) int { return l.s.Partitions(topic) }
 
+func (l historyLog) Version(ctx context.Context, id string) ([]byte, error) {
+	return l.s.Version(ctx, id)
+}
+
 func (l historyLog) Reader(topic itsm.Topic, partition int, from int64) store.LogReader {
 	return l.s.LogReader(topic, partition, from)
 }

@@ -49,3 +49,12 @@ type ChangeEvent struct {
 	At     time.Time `json:"at"`
 	Change Change    `json:"change"`
 }
+
+// SampleQuery asks for telemetry.
+type SampleQuery struct {
+	// From and To bound the time, [From, To). Both are required.
+	From, To time.Time
+	// Matchers choose series by their labels; the label __name__ is the metric. At least one is required.
+	Matchers []HistoryMatcher
+	Limit    int // of samples, at least 1
+}

@@ -39,6 +39,12 @@ type Record struct {
 	Input  Input
 }
 
+// Recorded is a record with its bytes as they lie in the log.
+type Recorded struct {
+	Record
+	Value []byte
+}
+
 // Position is how far an engine has come in its log.
 type Position struct {
 	Offset int64     // the next record to apply
@@ -90,7 +96,7 @@ const TopicEvents Topic = "events"
 type Block struct {
 	From, Next int64
 	Published  []Published // of a public topic, without tombstones and reserved keys
-	Records    []Record    // of events; adopted versions without their bytes
+	Records    []Recorded  // of events; adopted versions without their bytes
 	Behind     int64       // offsets between Next and the end of the log as it was then
 	Lost       int64       // offsets before From that retention has removed unread
 }

@@ -23,6 +23,10 @@ type Config struct {
 	Cluster string `yaml:"cluster"`
 	// Retention is how long history is kept. Default 2160h (90 days).
 	Retention time.Duration `yaml:"retention"`
+	// EventsRetention is how long the recorded inputs are kept, from which `replay` runs. Default 720h (30 days).
+	EventsRetention time.Duration `yaml:"events_retention"`
+	// SamplesRetention is how long telemetry is kept. Default 720h (30 days).
+	SamplesRetention time.Duration `yaml:"samples_retention"`
 	// Library is the path of libchdb, the embedded engine; "off": no history. Default: where `make chdb` puts it,
 	// beside the program, or in the system's library folders.
 	Library string `yaml:"library"`
@@ -30,7 +34,10 @@ type Config struct {
 
 // DefaultConfig returns the configuration without a file.
 func DefaultConfig() Config {
-	return Config{Database: "signalbox", Username: "default", Retention: 90 * 24 * time.Hour}
+	return Config{
+		Database: "signalbox", Username: "default",
+		Retention: 90 * 24 * time.Hour, EventsRetention: 30 * 24 * time.Hour, SamplesRetention: 30 * 24 * time.Hour,
+	}
 }
 
 // Off is the value of Library that turns history off.
@@ -50,8 +57,13 @@ func (c *Config) Validate() error {
 	if c.Cluster != "" && len(c.Addresses) == 0 {
 		errs = append(errs, errors.New("clickhouse.cluster: needs clickhouse.addresses; the embedded engine is alone"))
 	}
-	if c.Retention < 24*time.Hour {
-		errs = append(errs, fmt.Errorf("clickhouse.retention: must be at least 24h, got %s", c.Retention))
+	for _, r := range []struct {
+		key  string
+		kept time.Duration
+	}{{"retention", c.Retention}, {"events_retention", c.EventsRetention}, {"samples_retention", c.SamplesRetention}} {
+		if r.kept < 24*time.Hour {
+			errs = append(errs, fmt.Errorf("clickhouse.%s: must be at least 24h, got %s", r.key, r.kept))
+		}
 	}
 	for i, a := range c.Addresses {
 		if a == "" {

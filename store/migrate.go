@@ -18,7 +18,7 @@ var errNewer = errors.New("newer schema")
 
 // tables are created in this order.
 func tables() []string {
-	return []string{"migrations", "positions", "alert_events", "incident_revisions", "timeline", "changes"}
+	return []string{"migrations", "positions", "alert_events", "incident_revisions", "timeline", "changes", "events", "versions", "series", "samples"}
 }
 
 // migration changes tables that an earlier version has created. New tables need none.
@@ -34,8 +34,8 @@ func migrations() []migration {
 
 // names is what the templates of the schema know.
 type names struct {
-	Database, Cluster string
-	RetentionDays     int
+	Database, Cluster                      string
+	RetentionDays, EventsDays, SamplesDays int
 }
 
 // Table is the full name of a table.
@@ -58,9 +58,23 @@ func (n names) Engine(engine, table string, args ...string) string {
 	return "Replicated" + engine + "(" + strings.Join(append([]string{path, "'{replica}'"}, args...), ", ") + ")"
 }
 
-func (c *Config) names() names {
-	return names{Database: c.Database, Cluster: c.Cluster, RetentionDays: int((c.Retention + 24*time.Hour - 1) / (24 * time.Hour))}
+// Once is the setting by which a table takes a block once, however often it is sent. A cluster counts the blocks by
+// itself, but forgets them after an hour by default, and a server may be away for longer.
+func (n names) Once() string {
+	if n.Cluster == "" {
+		return "non_replicated_deduplication_window = 1000"
+	}
+	return "replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800"
 }
+
+func (c *Config) names() names {
+	return names{
+		Database: c.Database, Cluster: c.Cluster,
+		RetentionDays: days(c.Retention), EventsDays: days(c.EventsRetention), SamplesDays: days(c.SamplesRetention),
+	}
+}
+
+func days(d time.Duration) int { return int((d + 24*time.Hour - 1) / (24 * time.Hour)) }
 
 // statement renders the file of a table.
 func (n names) statement(table string) (string, error) {
@@ -119,24 +133,49 @@ func (s *Store) migrate(ctx context.Context) error {
 	return s.keep(ctx)
 }
 
+// ttl is what a table forgets, and when.
+type ttl struct {
+	table, expression string
+	days              int
+}
+
+func (n names) ttls() []ttl {
+	return []ttl{
+		{"alert_events", "toDateTime(at) + INTERVAL %d DAY", n.RetentionDays},
+		{"incident_revisions", "toDateTime(updated_at) + INTERVAL %d DAY", n.RetentionDays},
+		{"timeline", "toDateTime(at) + INTERVAL %d DAY", n.RetentionDays},
+		{"changes", "toDateTime(at) + INTERVAL %d DAY", n.RetentionDays},
+		{"events", "toDateTime(at) + INTERVAL %d DAY DELETE WHERE NOT adopts", n.EventsDays},
+		{"series", "day + INTERVAL %d DAY", n.SamplesDays},
+		{"samples", "toDateTime(at) + INTERVAL %d DAY", n.SamplesDays},
+	}
+}
+
+// TTL is the retention of a table, for its file.
+func (n names) TTL(table string) (string, error) {
+	for _, t := range n.ttls() {
+		if t.table == table {
+			return "TTL " + fmt.Sprintf(t.expression, t.days), nil
+		}
+	}
+	return "", fmt.Errorf("no retention is known of table %s", table)
+}
+
 // keep brings a changed retention to tables that exist.
 func (s *Store) keep(ctx context.Context) error {
-	for _, table := range []struct{ name, column string }{
-		{"alert_events", "at"}, {"incident_revisions", "updated_at"}, {"timeline", "at"}, {"changes", "at"},
-	} {
+	for _, t := range s.names.ttls() {
 		var create string
 		err := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = {database:String} AND name = {table:String}",
-			named("database", s.names.Database), named("table", table.name)).Scan(&create)
+			named("database", s.names.Database), named("table", t.table)).Scan(&create)
 		if err != nil {
-			return fmt.Errorf("look at table %s: %w", table.name, err)
+			return fmt.Errorf("look at table %s: %w", t.table, err)
 		}
-		if strings.Contains(create, fmt.Sprintf("toIntervalDay(%d)", s.names.RetentionDays)) {
+		if strings.Contains(create, fmt.Sprintf("toIntervalDay(%d)", t.days)) {
 			continue
 		}
-		alter := fmt.Sprintf("ALTER TABLE %s %s MODIFY TTL toDateTime(%s) + INTERVAL %d DAY",
-			s.names.Table(table.name), s.names.OnCluster(), table.column, s.names.RetentionDays)
+		alter := fmt.Sprintf("ALTER TABLE %s %s MODIFY TTL "+t.expression, s.names.Table(t.table), s.names.OnCluster(), t.days)
 		if err := s.conn.Exec(ctx, alter); err != nil {
-			return fmt.Errorf("change the retention of %s: %w", table.name, err)
+			return fmt.Errorf("change the retention of %s: %w", t.table, err)
 		}
 	}
 	return nil

@@ -66,13 +66,17 @@ LIMIT {limit:UInt32}`
 type field struct {
 	column  string
 	numeric bool
-	list    bool // any element may match
+	list    bool   // any element may match
+	named   string // of anyLabel: the label that has the column "name" of its own
 }
+
+// anyLabel is the field of those rows that have labels.
+const anyLabel = ""
 
 func alertFields() map[string]field {
 	return map[string]field{
 		"status": {column: "status"}, "severity": {column: "severity"}, "item": {column: "item"}, "incident": {column: "incident"},
-		"source": {column: "source"}, "fingerprint": {column: "lower(hex(fingerprint))"},
+		"source": {column: "source"}, "fingerprint": {column: "lower(hex(fingerprint))"}, anyLabel: {},
 	}
 }
 
@@ -91,6 +95,10 @@ func changeFields() map[string]field {
 	}
 }
 
+func seriesFields() map[string]field {
+	return map[string]field{anyLabel: {named: metricName}}
+}
+
 // builder collects conditions with their parameters.
 type builder struct {
 	where []string
@@ -105,6 +113,15 @@ func (b *builder) param(kind, value string) string {
 
 func (b *builder) set(name string, value any) {
 	b.args = append(b.args, driver.NamedValue{Name: name, Value: value})
+}
+
+// into puts the conditions into a question.
+func (b *builder) into(text string) string {
+	where := "1"
+	if len(b.where) > 0 {
+		where = strings.Join(b.where, " AND ")
+	}
+	return strings.Replace(text, "{where}", where, 1)
 }
 
 // build turns a question into SQL with its arguments.
@@ -131,14 +148,10 @@ func (s *Store) build(text string, q itsm.HistoryQuery, fields map[string]field)
 		}
 		b.where = append(b.where, afterCursor(&b, text, at, key))
 	}
-	if len(b.where) == 0 {
-		b.where = append(b.where, "1")
-	}
 	b.set("from", moment(q.From))
 	b.set("to", moment(q.To))
 	b.set("limit", strconv.Itoa(q.Limit))
-	sql := strings.Replace(s.named(text), "{where}", strings.Join(b.where, " AND "), 1)
-	return sql, b.args, nil
+	return b.into(s.named(text)), b.args, nil
 }
 
 // named puts the tables' full names in.
@@ -154,14 +167,16 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000
 
 func (b *builder) matcher(m itsm.HistoryMatcher, fields map[string]field) (string, error) {
 	f, known := fields[m.Name]
+	if m.Label {
+		f, known = fields[anyLabel]
+	}
 	switch {
-	case m.Label:
-		if _, has := fields["incident"]; !has { // only alerts have labels
-			return "", fault("q", "%s is no field here", m.Name)
-		}
-		f = field{column: "labels[" + b.param("String", m.Name) + "]"}
-	case !known:
+	case !known || !m.Label && m.Name == anyLabel:
 		return "", fault("q", "%s is no field here", m.Name)
+	case m.Label && m.Name == f.named:
+		f = field{column: "name"}
+	case m.Label:
+		f = field{column: "labels[" + b.param("String", m.Name) + "]"}
 	}
 	if f.numeric {
 		return b.number(m, f)

@@ -19,14 +19,16 @@ const (
 		"log_partition, log_offset"
 	incidentColumns = "opened_at, id, revision, updated_at, number, state, severity, priority, title, cause, site, team, services, items, alerts, " +
 		"merged_into, row, log_partition, log_offset"
-	entryColumns  = "incident, seq, at, author, kind, text, entry, log_partition, log_offset"
-	changeColumns = "at, id, kind, status, title, items, labels, starts_at, ends_at, author, url, log_partition, log_offset, log_index"
+	entryColumns   = "incident, seq, at, author, kind, text, entry, log_partition, log_offset"
+	eventColumns   = "log_partition, log_offset, at, adopts, value"
+	versionColumns = "id, data"
+	changeColumns  = "at, id, kind, status, title, items, labels, starts_at, ends_at, author, url, log_partition, log_offset, log_index"
 )
 
 // rows is one block in memory.
 type rows struct {
-	alerts, incidents, entries, changes [][]any
-	count, bytes                        int
+	alerts, incidents, entries, changes, events, versions [][]any
+	count, bytes                                          int
 }
 
 func (r *rows) tables() []table {
@@ -36,21 +38,14 @@ func (r *rows) tables() []table {
 		{"incident_revisions", incidentColumns, r.incidents},
 		{"timeline", entryColumns, r.entries},
 		{"changes", changeColumns, r.changes},
+		{"versions", versionColumns, r.versions}, // before what adopts them
+		{"events", eventColumns, r.events},
 	} {
 		if len(t.rows) > 0 {
 			out = append(out, t)
 		}
 	}
 	return out
-}
-
-func (r *rows) add(f *follower, b itsm.Block) {
-	for _, p := range b.Published {
-		r.publish(f, p)
-	}
-	for _, rec := range b.Records {
-		r.record(f, rec)
-	}
 }
 
 // publish takes a record of a public topic. What cannot be decoded is counted and left out.
@@ -121,28 +116,42 @@ func (r *rows) entry(f *follower, p itsm.Published) bool {
 	return true
 }
 
-// record takes the changes of an input; its alerts come back on the public topic.
-func (r *rows) record(f *follower, rec itsm.Record) {
+// record takes an input as it lies in the log, and its changes; its alerts come back on the public topic.
+func (r *rows) record(f *follower, rec itsm.Recorded) {
+	adopts := rec.Input.Adopt != nil
+	r.events = append(r.events, []any{uint16(f.partition), uint64(rec.Offset), rec.Time, adopts, string(rec.Value)}) //nolint:gosec // as Kafka counts them
+	r.count++
+	r.bytes += len(rec.Value)
 	for i, c := range rec.Input.Changes {
-		starts := c.StartsAt
-		if starts.IsZero() {
-			starts = rec.Time
-		}
-		status := c.Status
-		if status == "" {
-			status = "succeeded"
-		}
-		items := c.Items
-		if items == nil {
-			items = []string{}
-		}
-		r.changes = append(r.changes, []any{
-			rec.Time, c.ID, c.Kind, status, c.Title, items, c.Labels.Map(), starts, orNone(c.EndsAt), c.By, c.URL,
-			uint16(f.partition), uint64(rec.Offset), uint32(i), //nolint:gosec // small
-		})
-		r.count++
-		r.bytes += len(c.Title) + 200
+		r.change(f, rec, i, c)
 	}
+}
+
+func (r *rows) change(f *follower, rec itsm.Recorded, index int, c itsm.Change) {
+	starts := c.StartsAt
+	if starts.IsZero() {
+		starts = rec.Time
+	}
+	status := c.Status
+	if status == "" {
+		status = "succeeded"
+	}
+	items := c.Items
+	if items == nil {
+		items = []string{}
+	}
+	r.changes = append(r.changes, []any{
+		rec.Time, c.ID, c.Kind, status, c.Title, items, c.Labels.Map(), starts, orNone(c.EndsAt), c.By, c.URL,
+		uint16(f.partition), uint64(rec.Offset), uint32(index), //nolint:gosec // small
+	})
+	r.count++
+	r.bytes += len(c.Title) + 200
+}
+
+// version takes the bytes of a version.
+func (r *rows) version(id string, data []byte) {
+	r.versions = append(r.versions, []any{id, string(data)})
+	r.bytes += len(data)
 }
 
 func or(s *string) string {

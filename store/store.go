@@ -30,6 +30,8 @@ type Log interface {
 	Partitions(topic itsm.Topic) int
 	// Reader reads one of them from an offset.
 	Reader(topic itsm.Topic, partition int, from int64) LogReader
+	// Version is the bytes of a version that a record adopted; itsm.ErrNotFound when it is gone.
+	Version(ctx context.Context, id string) ([]byte, error)
 }
 
 // LogReader reads one partition in order. One goroutine uses it.
@@ -54,6 +56,8 @@ type Store struct {
 	names names
 	log   *slog.Logger
 	met   *metrics
+
+	series known
 }
 
 // Open makes the connection; it does not wait for the engine to answer.

@@ -36,8 +36,8 @@ func (s *Store) Run(ctx context.Context, log Log) error {
 	for _, topic := range topics() {
 		for partition := range log.Partitions(topic) {
 			g.Go(func() error {
-				f := &follower{s: s, topic: topic, partition: partition}
-				if err := f.follow(ctx, log); err != nil {
+				f := &follower{s: s, log: log, topic: topic, partition: partition}
+				if err := f.follow(ctx); err != nil {
 					return fmt.Errorf("store %s/%d: %w", topic, partition, err)
 				}
 				return nil
@@ -65,7 +65,7 @@ func (s *Store) patiently(ctx context.Context, do func(context.Context) error) e
 			return err
 		}
 		s.met.failures.Inc()
-		s.log.WarnContext(ctx, "not taken by ClickHouse; trying again", "err", err, "pause", pause)
+		s.log.WarnContext(ctx, "history waits; trying again", "err", err, "pause", pause)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -82,6 +82,7 @@ func (s *Store) patiently(ctx context.Context, do func(context.Context) error) e
 // ClickHouse takes once.
 type follower struct {
 	s         *Store
+	log       Log
 	topic     itsm.Topic
 	partition int
 
@@ -92,7 +93,7 @@ type follower struct {
 	noted time.Time // when the place was last noted
 }
 
-func (f *follower) follow(ctx context.Context, log Log) error {
+func (f *follower) follow(ctx context.Context) error {
 	err := f.s.patiently(ctx, func(ctx context.Context) (err error) {
 		f.done, f.upto, err = f.s.position(ctx, f.topic, f.partition)
 		return err
@@ -100,7 +101,7 @@ func (f *follower) follow(ctx context.Context, log Log) error {
 	if err != nil {
 		return err
 	}
-	in := log.Reader(f.topic, f.partition, f.done)
+	in := f.log.Reader(f.topic, f.partition, f.done)
 	defer in.Close()
 	next := f.done
 	if f.upto > f.done { // the block that may be there already
@@ -165,7 +166,9 @@ func (f *follower) redo(ctx context.Context, in LogReader, upto int64) (next int
 		f.note(b)
 		var before itsm.Block
 		before, behind = cut(b, upto)
-		f.rows.add(f, before)
+		if err := f.take(ctx, before); err != nil {
+			return next, err
+		}
 		if next = max(b.Next, b.From); b.Next == b.From && b.Behind == 0 && b.Lost == 0 {
 			break // the log ends before the range does: it was shortened
 		}
@@ -195,6 +198,19 @@ func cut(b itsm.Block, at int64) (before, behind itsm.Block) {
 	return before, behind
 }
 
+// take takes rows in, all into one block.
+func (f *follower) take(ctx context.Context, b itsm.Block) error {
+	for _, p := range b.Published {
+		f.rows.publish(f, p)
+	}
+	for _, r := range b.Records {
+		if err := f.record(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // add takes rows in and writes blocks as they fill up.
 func (f *follower) add(ctx context.Context, b itsm.Block) error {
 	for _, p := range b.Published {
@@ -206,11 +222,40 @@ func (f *follower) add(ctx context.Context, b itsm.Block) error {
 	}
 	for _, r := range b.Records {
 		f.begin()
-		f.rows.record(f, r)
+		if err := f.record(ctx, r); err != nil {
+			return err
+		}
 		if err := f.full(ctx, r.Offset+1); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// record takes an input in, and the versions that it adopts.
+func (f *follower) record(ctx context.Context, r itsm.Recorded) error {
+	if a := r.Input.Adopt; a != nil {
+		for _, v := range []*itsm.Version{a.Estate, a.Rules} {
+			if v == nil {
+				continue
+			}
+			err := f.s.patiently(ctx, func(ctx context.Context) error {
+				data, err := f.log.Version(ctx, v.ID)
+				if errors.Is(err, itsm.ErrNotFound) { // the engine has passed it over, too
+					f.s.log.WarnContext(ctx, "an adopted version is gone and not stored", "version", v.ID, "partition", f.partition, "offset", r.Offset)
+					return nil
+				}
+				if err == nil {
+					f.rows.version(v.ID, data)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	f.rows.record(f, r)
 	return nil
 }
 
@@ -248,11 +293,13 @@ func (f *follower) write(ctx context.Context, upto int64) error {
 	return nil
 }
 
+const queryPosition = `SELECT tupleElement(max((upto, done)) AS p, 2), tupleElement(p, 1)
+FROM {table:positions}
+WHERE topic = {topic:String} AND log_partition = {partition:UInt16}`
+
 func (s *Store) position(ctx context.Context, topic itsm.Topic, partition int) (done, upto int64, err error) {
 	var d, u uint64
-	err = s.conn.QueryRow(ctx, "SELECT tupleElement(max((upto, done)) AS p, 2), tupleElement(p, 1) FROM "+s.names.Table("positions")+
-		" WHERE topic = {topic:String} AND log_partition = {partition:UInt16}",
-		named("topic", string(topic)), named("partition", strconv.Itoa(partition))).Scan(&d, &u)
+	err = s.conn.QueryRow(ctx, s.named(queryPosition), named("topic", string(topic)), named("partition", strconv.Itoa(partition))).Scan(&d, &u)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the position of %s/%d: %w", topic, partition, err)
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,9 @@ func (r *LogReader) take(b *itsm.Block, e entry) error {
 		return nil
 	}
 	if err == nil {
-		b.Records = append(b.Records, itsm.Record{Offset: e.offset, Time: at, Input: in})
+		b.Records = append(b.Records, itsm.Recorded{
+			Record: itsm.Record{Offset: e.offset, Time: at, Input: in}, Value: bytes.Clone(e.value), // what was fetched is overwritten
+		})
 	}
 	return err
 }

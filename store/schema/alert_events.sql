@@ -28,5 +28,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "alert_events"}} {{.OnCluster}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "alert_events"}}
 PARTITION BY toYYYYMM(at)
 ORDER BY (at, fingerprint, incident, status, count)
-TTL toDateTime(at) + INTERVAL {{.RetentionDays}} DAY
-SETTINGS non_replicated_deduplication_window = 1000
+{{.TTL "alert_events"}}
+SETTINGS {{.Once}}

@@ -19,5 +19,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "changes"}} {{.OnCluster}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "changes"}}
 PARTITION BY toYYYYMM(at)
 ORDER BY (at, id, log_partition, log_offset, log_index)
-TTL toDateTime(at) + INTERVAL {{.RetentionDays}} DAY
-SETTINGS non_replicated_deduplication_window = 1000
+{{.TTL "changes"}}
+SETTINGS {{.Once}}

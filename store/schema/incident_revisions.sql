@@ -28,5 +28,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "incident_revisions"}} {{.OnCluster}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "incident_revisions"}}
 PARTITION BY toYYYYMM(opened_at)
 ORDER BY (opened_at, id, revision)
-TTL toDateTime(updated_at) + INTERVAL {{.RetentionDays}} DAY
-SETTINGS non_replicated_deduplication_window = 1000
+{{.TTL "incident_revisions"}}
+SETTINGS {{.Once}}

@@ -13,5 +13,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "timeline"}} {{.OnCluster}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "timeline"}}
 PARTITION BY toYYYYMM(at)
 ORDER BY (incident, seq)
-TTL toDateTime(at) + INTERVAL {{.RetentionDays}} DAY
-SETTINGS non_replicated_deduplication_window = 1000
+{{.TTL "timeline"}}
+SETTINGS {{.Once}}

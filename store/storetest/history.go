@@ -29,7 +29,9 @@ func testEveryTopic(e *env) {
 	e.log.alert(1, func(a *itsm.AlertState) { a.Status, a.EndsAt = itsm.StatusResolved, &ends })
 	change := itsm.Change{ID: "deploy-77", Kind: "deploy", Items: []string{"checkout"}, Title: "checkout 1.9", Status: "succeeded", StartsAt: begin, By: "ci"}
 	e.log.append(itsm.TopicEvents, func(b *itsm.Block) {
-		b.Records = append(b.Records, itsm.Record{Offset: b.Next, Time: begin, Input: itsm.Input{Changes: []itsm.Change{change}}})
+		b.Records = append(b.Records, itsm.Recorded{
+			Record: itsm.Record{Offset: b.Next, Time: begin, Input: itsm.Input{Changes: []itsm.Change{change}}}, Value: []byte("bytes"),
+		})
 	})
 	p := e.start(nil)
 	e.until("everything is stored", func() bool {

@@ -47,6 +47,8 @@ func Run(t *testing.T, opts store.Options) {
 		{"Lost", testLost},
 		{"Retention", testRetention},
 		{"NewerSchema", testNewerSchema},
+		{"Recorded", testRecorded},
+		{"Samples", testSamples},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -230,11 +232,19 @@ type memory struct {
 	mu         sync.Mutex
 	partitions map[itsm.Topic][]itsm.Block // one block each, growing
 	start      int64                       // of alerts: retention has removed what is before
+	versions   map[string][]byte
 	grown      chan struct{}
 }
 
 func newLog() *memory {
-	return &memory{partitions: map[itsm.Topic][]itsm.Block{}, grown: make(chan struct{})}
+	return &memory{partitions: map[itsm.Topic][]itsm.Block{}, versions: map[string][]byte{}, grown: make(chan struct{})}
+}
+
+func (m *memory) Version(_ context.Context, id string) ([]byte, error) {
+	if data := m.versions[id]; data != nil {
+		return data, nil
+	}
+	return nil, itsm.ErrNotFound
 }
 
 func (m *memory) Partitions(itsm.Topic) int { return 1 }

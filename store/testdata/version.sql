@@ -1,0 +1,4 @@
+SELECT data
+FROM signalbox.versions
+WHERE id = {id:String}
+LIMIT 1
