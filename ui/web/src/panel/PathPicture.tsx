@@ -54,7 +54,7 @@ function StationMark({ station: { node, x, y, label } }: { station: Station }) {
       <title>{node.name}</title>
       {sign}
       <text className={beside ? "s" : ""} x={Math.max(2, x + dx)} y={y + dy} textAnchor={beside || x < 40 ? "start" : "middle"} dx={!beside && x < 40 ? -10 : 0}>
-        {clip(node.name, beside ? 34 : 16)}{beside && " reachable"}
+        {clip(node.name, beside ? 34 : 13)}{beside && " reachable"}
       </text>
     </g>
   );

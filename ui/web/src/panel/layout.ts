@@ -97,7 +97,8 @@ export function layOut(path: Path): Picture | null {
   const siblings = path.nodes.filter((n) => n.role === "sibling").slice(0, 1);
   const more = path.nodes.filter((n) => n.role === "sibling").length - siblings.length;
 
-  const top = siblings.length > 0 ? 62 : 16;
+  // Room for a sibling's branch, else for the names that stand above the way.
+  const top = siblings.length > 0 ? 62 : before.length > 1 ? 28 : 16;
   const heights = lines.map((b) => Math.max(1, Math.ceil(Math.min(b.members.length, 40) / squaresInRow)));
   const tall = heights.reduce((s, h) => s + rowStep + (h - 1) * square, 0);
   const causeAt: Point = { x: before.length === 0 ? 60 : 166, y: Math.max(top + 36, top + tall / 2) };
