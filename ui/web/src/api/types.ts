@@ -853,8 +853,9 @@ export interface components {
             startsAt: string;
             status: {
                 inhibitedBy: string[];
-                /** @description Why a suppressed alert is so. */
+                /** @description How its source silences it. */
                 mutedBy: string[];
+                /** @description Ids of silences. */
                 silencedBy: string[];
                 /** @enum {string} */
                 state: "active" | "suppressed";
@@ -1468,9 +1469,9 @@ export interface components {
         receiverMatchers: string[];
         /** @description `false` leaves out what is active. */
         active: boolean;
-        /** @description `false` leaves out suppressed alerts. */
+        /** @description `false` leaves out alerts that are suppressed, but not because their source inhibits them. */
         silenced: boolean;
-        /** @description Without effect; what Alertmanager inhibits does not arrive. */
+        /** @description `false` leaves out alerts that their source inhibits. */
         inhibited: boolean;
         /** @description Without effect, as in Alertmanager. */
         unprocessed: boolean;
@@ -1518,9 +1519,9 @@ export interface operations {
                 receiver_matchers?: components["parameters"]["receiverMatchers"];
                 /** @description `false` leaves out what is active. */
                 active?: components["parameters"]["active"];
-                /** @description `false` leaves out suppressed alerts. */
+                /** @description `false` leaves out alerts that are suppressed, but not because their source inhibits them. */
                 silenced?: components["parameters"]["silenced"];
-                /** @description Without effect; what Alertmanager inhibits does not arrive. */
+                /** @description `false` leaves out alerts that their source inhibits. */
                 inhibited?: components["parameters"]["inhibited"];
                 /** @description Without effect, as in Alertmanager. */
                 unprocessed?: components["parameters"]["unprocessed"];
@@ -1590,9 +1591,9 @@ export interface operations {
                 receiver_matchers?: components["parameters"]["receiverMatchers"];
                 /** @description `false` leaves out what is active. */
                 active?: components["parameters"]["active"];
-                /** @description `false` leaves out suppressed alerts. */
+                /** @description `false` leaves out alerts that are suppressed, but not because their source inhibits them. */
                 silenced?: components["parameters"]["silenced"];
-                /** @description Without effect; what Alertmanager inhibits does not arrive. */
+                /** @description `false` leaves out alerts that their source inhibits. */
                 inhibited?: components["parameters"]["inhibited"];
                 /** @description `false` leaves out groups in which every alert is suppressed. */
                 muted?: boolean;
