@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +47,8 @@ type App struct {
 
 	broker *stream.Broker // nil with brokers of the user's own
 	stream *stream.Stream
-	loops  []*correlate.Loop
+	group  *stream.Group     // shares the shards with other processes
+	loops  []*correlate.Loop // by shard; those of our shards run
 	ui     *ui.UI
 	estate *estateFiles
 
@@ -59,7 +59,7 @@ type App struct {
 	listener  net.Listener
 	server    *http.Server
 	stop      context.CancelFunc // ends everything; set by Run
-	shown     atomic.Bool        // the board shows what the log held at the start
+	shown     atomic.Bool        // the board shows what the log of our shards held at the start
 	ready     atomic.Bool        // and rules and estate files are in force
 	reloading sync.Mutex         // one reload at a time: they change opts.Config
 	reloads   prometheus.Gauge
@@ -84,11 +84,15 @@ func New(ctx context.Context, opts Options) (_ *App, err error) {
 	if err := a.openHistory(); err != nil {
 		return nil, err
 	}
-	if err := a.buildLoops(ctx); err != nil {
-		return nil, err
-	}
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Config.Server.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s (is another Signalbox running? --listen takes another address): %w", opts.Config.Server.Listen, err)
+	}
+	a.group = a.stream.NewGroup(stream.GroupOptions{
+		Name: memberName(a.Addr()),
+		Own:  func(ctx context.Context, shard int) error { return a.loops[shard].Run(ctx) },
+	})
+	if err := a.buildLoops(ctx); err != nil {
+		return nil, err
 	}
 	handler, err := a.buildDoors()
 	if err != nil {
@@ -127,7 +131,7 @@ func (a *App) buildLoops(_ context.Context) error {
 			return correlate.New(correlate.Options{Shard: n, Shards: a.stream.Shards(), Config: correlate.DefaultConfig()})
 		}
 		loop, err := correlate.NewLoop(correlate.LoopOptions{
-			Shard: n, Journal: shard, Versions: a.stream, NewEngine: newEngine, Logger: a.log, End: shard.End,
+			Shard: n, Journal: journal{shard, a.group}, Versions: a.stream, NewEngine: newEngine, Logger: a.log, End: shard.End,
 			Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"shard": strconv.Itoa(n)}, a.registry),
 		})
 		if err != nil {
@@ -221,9 +225,7 @@ func (a *App) Run(ctx context.Context) error {
 
 	caughtUp := make(chan struct{})
 	rooms.Go(func() error { return a.stream.Door().Run(roomsCtx) })
-	for _, loop := range a.loops {
-		rooms.Go(func() error { return loop.Run(roomsCtx) })
-	}
+	rooms.Go(func() error { return a.group.Run(roomsCtx) })
 	rooms.Go(func() error { return a.ui.Run(roomsCtx) })
 	rooms.Go(func() error { return a.tail(roomsCtx, caughtUp) })
 	rooms.Go(func() error { return a.keepHistory(roomsCtx) })
@@ -254,15 +256,11 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, rooms.Wait())
 }
 
-// tail feeds the board from the public topics. It waits for the shards first, since only then
-// does the end of the topics hold everything that followed from the log.
+// tail feeds the board from the public topics. It waits for our shards first, since only then
+// does the end of the topics hold everything that followed from their logs.
 func (a *App) tail(ctx context.Context, caughtUp chan struct{}) error {
-	for _, loop := range a.loops {
-		select {
-		case <-loop.Ready():
-		case <-ctx.Done():
-			return nil
-		}
+	if err := until(ctx, a.caughtUp); err != nil {
+		return nil //nolint:nilerr // the program is to stop.
 	}
 	return a.stream.Tail(ctx, stream.TailOptions{
 		Topics:   []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB},
@@ -285,7 +283,7 @@ func (a *App) becomeReady(ctx context.Context, caughtUp <-chan struct{}) error {
 		return err
 	}
 	a.ready.Store(true)
-	a.log.Info("ready", "address", "http://"+a.Addr(), "shards", len(a.loops))
+	a.log.Info("ready", "address", "http://"+a.Addr())
 	a.estate.watch(ctx, a.opts.Config.Estate.WatchInterval)
 	return nil
 }
@@ -304,10 +302,13 @@ func (a *App) adopt(ctx context.Context) error {
 }
 
 // waitReady returns when the board is complete, or with the context's error.
-func (a *App) waitReady(ctx context.Context) error {
-	ticker := time.NewTicker(20 * time.Millisecond)
+func (a *App) waitReady(ctx context.Context) error { return until(ctx, a.ready.Load) }
+
+// until returns when something holds, or with the context's error.
+func until(ctx context.Context, holds func() bool) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for !a.ready.Load() {
+	for !holds() {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -352,8 +353,7 @@ func (a *App) Close() error {
 }
 
 func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
-	behind := func(l *correlate.Loop) bool { return !l.CaughtUp() }
-	if !a.ready.Load() || slices.ContainsFunc(a.loops, behind) {
+	if !a.ready.Load() || !a.caughtUp() {
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, http.StatusServiceUnavailable, "not_ready", "the log is being applied; the board is not complete yet")
 		return

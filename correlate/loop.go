@@ -112,8 +112,13 @@ func (l *Loop) Ready() <-chan struct{} { return l.ready }
 func (l *Loop) CaughtUp() bool { return l.caughtUp.Load() }
 
 // Run owns the shard until ctx is done; then it cuts a last checkpoint and returns nil. While the
-// log is not available it comes again, with pauses: nothing accepted is lost meanwhile.
+// log is not available it comes again, with pauses: nothing accepted is lost meanwhile. It may be called
+// again after it has returned: shards go from process to process.
 func (l *Loop) Run(ctx context.Context) error {
+	defer func() {
+		l.engine = nil // where the shard goes, its memory is not needed here
+		l.metrics.lag.Set(0)
+	}()
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		err := l.own(ctx)
 		if l.caughtUp.Swap(false) {
@@ -190,6 +195,7 @@ func (l *Loop) recover(ctx context.Context) (err error) {
 	if err := l.engine.Restored(at, estate, rules); err != nil {
 		return err
 	}
+	l.metrics.recoveries.Inc()
 	l.position, l.cut, l.dirty, l.ticked = at, time.Now(), false, time.Time{}
 	l.log.Info("shard recovered", "entities", entities, "offset", at.Offset, "seconds", time.Since(start).Seconds())
 	return nil

@@ -8,7 +8,7 @@ import (
 // metrics of one shard's loop; the registerer carries the shard as a label.
 type metrics struct {
 	records, alerts, commands, updates prometheus.Counter
-	takeovers                          prometheus.Counter
+	takeovers, recoveries              prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
 	limited                            *prometheus.CounterVec
@@ -23,6 +23,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		updates:  f.NewCounter(prometheus.CounterOpts{Name: "signalbox_correlate_updates_total", Help: "Updates published."}),
 		takeovers: f.NewCounter(prometheus.CounterOpts{
 			Name: "signalbox_correlate_takeovers_total", Help: "Takeovers of the shard because the log had not been available.",
+		}),
+		recoveries: f.NewCounter(prometheus.CounterOpts{
+			Name: "signalbox_correlate_recoveries_total", Help: "Times the engine was filled from the last checkpoint: when the shard comes to this process, and after the log had not been available.",
 		}),
 		applied: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_correlate_apply_duration_seconds", Help: "Time to apply what one read returned.",

@@ -36,6 +36,9 @@ type Config struct {
 	QueueEntries int `yaml:"queue_entries"`
 	// ProduceTimeout is how long a write is tried before it fails. Default 10s.
 	ProduceTimeout time.Duration `yaml:"produce_timeout"`
+	// SessionTimeout is how long a process may be silent before others take over its shards; brokers
+	// usually accept 6s to 30m. Default 10s.
+	SessionTimeout time.Duration `yaml:"session_timeout"`
 }
 
 // DefaultConfig returns the configuration without a file.
@@ -50,6 +53,7 @@ func DefaultConfig() Config {
 		QueueBytes:      64 << 20,
 		QueueEntries:    10000,
 		ProduceTimeout:  10 * time.Second,
+		SessionTimeout:  10 * time.Second,
 	}
 }
 
@@ -76,6 +80,7 @@ func (c *Config) Validate() error {
 	fault(c.QueueBytes < maxPart, "queue_bytes", "must be at least %d, got %d", maxPart, c.QueueBytes)
 	fault(c.QueueEntries < 1, "queue_entries", "must be positive, got %d", c.QueueEntries)
 	fault(c.ProduceTimeout < time.Second, "produce_timeout", "must be at least 1s, got %s", c.ProduceTimeout)
+	fault(c.SessionTimeout < time.Second || c.SessionTimeout > time.Hour, "session_timeout", "must be 1s to 1h, got %s", c.SessionTimeout)
 	for i, b := range c.Brokers {
 		fault(b == "", fmt.Sprintf("brokers[%d]", i), "is empty")
 	}

@@ -25,6 +25,11 @@ type metrics struct {
 	checkpoint    prometheus.Histogram
 	lag           *prometheus.GaugeVec // by shard
 	retired       prometheus.Counter
+
+	owned           *prometheus.GaugeVec // by shard
+	groupGeneration prometheus.Gauge
+	groupErrors     prometheus.Counter
+	fenced          prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -68,6 +73,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "signalbox_stream_lag_records", Help: "Offsets between what a shard has read and the end of its log.",
 		}, []string{"shard"}),
 		retired: counter("signalbox_stream_versions_retired_total", "Versions that were deleted because no shard needs them."),
+		owned: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "signalbox_stream_shard_owned", Help: "1 when this process owns the shard.",
+		}, []string{"shard"}),
+		groupGeneration: f.NewGauge(prometheus.GaugeOpts{
+			Name: "signalbox_stream_group_generation", Help: "Generation of the consumer group that shares the shards.",
+		}),
+		groupErrors: counter("signalbox_stream_group_errors_total", "Requests to the consumer group that failed and were tried again."),
+		fenced:      counter("signalbox_stream_shards_fenced_total", "Times a shard was refused here because another process had taken it over."),
 	}
 	for _, reason := range []string{"overload", "write"} { // a first drop is a rise only when there was a zero before it
 		m.dropped.WithLabelValues(reason)

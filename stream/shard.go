@@ -97,7 +97,6 @@ func (sh *Shard) Recover(ctx context.Context, load func(itsm.Entity) error) (its
 			return pos, fmt.Errorf("load %s: %w", key, err)
 		}
 	}
-	sh.s.versions.used(sh.n, pos)
 	sh.in = sh.s.fetcher(topicEvents, sh.n, pos.Offset)
 	sh.saved = pos
 	sh.took(pos.Offset)
@@ -136,11 +135,10 @@ func (sh *Shard) readState(ctx context.Context) (itsm.Position, map[string][]byt
 				return errStop
 			}
 		case key == mine:
-			var o owner
-			if err := json.Unmarshal(e.value, &o); err != nil || o.Offset == nil || o.Clock == nil {
-				return fmt.Errorf("%w: owner record at %d", errCorrupt, e.offset)
+			var err error
+			if pos, err = positionIn(e); err != nil {
+				return err
 			}
-			pos = itsm.Position{Offset: *o.Offset, Clock: *o.Clock, Estate: o.Estate, Rules: o.Rules}
 		case ours(e.key):
 		case e.value == nil:
 			delete(entities, key)
@@ -153,6 +151,39 @@ func (sh *Shard) readState(ctx context.Context) (itsm.Position, map[string][]byt
 		err = errors.New("the fence record is missing")
 	}
 	return pos, entities, err
+}
+
+// positionIn reads the owner record that ends a checkpoint.
+func positionIn(e entry) (itsm.Position, error) {
+	var o owner
+	if err := json.Unmarshal(e.value, &o); err != nil || o.Offset == nil || o.Clock == nil {
+		return itsm.Position{}, fmt.Errorf("%w: owner record at %d", errCorrupt, e.offset)
+	}
+	return itsm.Position{Offset: *o.Offset, Clock: *o.Clock, Estate: o.Estate, Rules: o.Rules}, nil
+}
+
+// lastPosition returns the position of a shard's last checkpoint, whoever wrote it, without reading
+// all of the state: it looks at the end of the partition first, and from twice as far back each time.
+// The second result is false when there is no checkpoint.
+func (s *Stream) lastPosition(ctx context.Context, n int) (at itsm.Position, found bool, err error) {
+	mine := string(ownerKey(n))
+	end, err := s.endOf(ctx, topicState, partition(topicState, n))
+	if err != nil {
+		return at, false, err
+	}
+	for back := int64(1); ; back *= 2 {
+		from := max(0, end-back)
+		err := s.scanFrom(ctx, topicState, partition(topicState, n), from, func(e entry) (err error) {
+			if string(e.key) == mine {
+				at, err = positionIn(e)
+				found = true
+			}
+			return err
+		})
+		if err != nil || found || from == 0 {
+			return at, found, err
+		}
+	}
 }
 
 // Read returns the next records in order. It blocks until there is one or wait has passed.
@@ -336,10 +367,11 @@ const squeezeFrom = 16 << 20
 // Checkpoint writes entities and position as exactly one batch: recovery sees all of it or
 // nothing. Call it only after Write has returned for everything before the position.
 func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm.Position) error {
+	before := sh.saved
 	if err := sh.checkpoint(ctx, entities, at); err != nil {
 		return err
 	}
-	if sh.s.versions.used(sh.n, at) {
+	if at.Estate != before.Estate || at.Rules != before.Rules {
 		if err := sh.s.Retire(ctx, time.Now()); err != nil {
 			sh.log.WarnContext(ctx, "old versions stay for now", "err", err)
 		}

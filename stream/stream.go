@@ -191,6 +191,28 @@ func (s *Stream) scanFrom(ctx context.Context, t itsm.Topic, partition int, from
 	}
 }
 
+// endOf returns the offset behind the last record of a partition.
+func (s *Stream) endOf(ctx context.Context, t itsm.Topic, partition int) (int64, error) {
+	name := s.cfg.topicName(t)
+	give := newPatience(s.cfg.ProduceTimeout)
+	for {
+		res, err := s.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+			Topics: map[string][]kafka.OffsetRequest{name: {kafka.LastOffsetOf(partition)}},
+		})
+		if err == nil && len(res.Topics[name]) != 1 {
+			err = kafka.UnknownTopicOrPartition
+		}
+		if err == nil {
+			if err = res.Topics[name][0].Error; err == nil {
+				return res.Topics[name][0].LastOffset, nil
+			}
+		}
+		if err = give.retry(ctx, err); err != nil {
+			return 0, fmt.Errorf("find the end of %s/%d: %w", t, partition, err)
+		}
+	}
+}
+
 // produce writes one sealed batch without a producer id: a repeat after a lost answer doubles
 // it, so it serves idempotent inputs only. It returns the offset of the first record.
 func (s *Stream) produce(ctx context.Context, t itsm.Topic, partition int, sealed []byte) (int64, error) {

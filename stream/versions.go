@@ -34,14 +34,11 @@ type versions struct {
 	s    *Stream
 	memo memo
 
-	mu    sync.Mutex
-	inUse map[int][2]string // by shard: the estate and the rules of its last checkpoint
-
 	// writing keeps Retire from deleting what is just being stored again.
 	writing sync.Mutex
 }
 
-func newVersions(s *Stream) *versions { return &versions{s: s, inUse: map[int][2]string{}} }
+func newVersions(s *Stream) *versions { return &versions{s: s} }
 
 // VersionID returns the id of a version: it follows from the bytes.
 func VersionID(data []byte) string {
@@ -158,25 +155,18 @@ func (a *assembler) take(e entry) (id string, data []byte, done bool) {
 	return id, data, true
 }
 
-// used notes what a shard's checkpoint has in force. It tells whether that is news.
-func (v *versions) used(shard int, at itsm.Position) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	now := [2]string{at.Estate, at.Rules}
-	moved := v.inUse[shard] != now
-	v.inUse[shard] = now
-	return moved
-}
-
-// needed returns the versions in force, and whether every shard has said which those are.
-func (v *versions) needed() (map[string]bool, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// needed returns the versions that the last checkpoint of any shard has in force, whichever process
+// wrote it. The second result is false while a shard has none.
+func (s *Stream) needed(ctx context.Context) (map[string]bool, bool, error) {
 	ids := map[string]bool{}
-	for _, pair := range v.inUse {
-		ids[pair[0]], ids[pair[1]] = true, true
+	for n := range s.cfg.Shards {
+		at, found, err := s.lastPosition(ctx, n)
+		if err != nil || !found {
+			return nil, false, err
+		}
+		ids[at.Estate], ids[at.Rules] = true, true
 	}
-	return ids, len(v.inUse) == v.s.cfg.Shards
+	return ids, true, nil
 }
 
 const retirePause = time.Hour
@@ -200,14 +190,17 @@ func (s *Stream) retireOften(ctx context.Context) {
 // force, and they are so old that the records which adopted them have left `events`, so that an
 // export can still tell what was adopted. It does nothing before every shard has checkpointed.
 func (s *Stream) Retire(ctx context.Context, now time.Time) error {
-	needed, complete := s.versions.needed()
+	needed, complete, err := s.needed(ctx)
+	if err != nil {
+		return fmt.Errorf("find the versions in force: %w", err)
+	}
 	if !complete {
 		return nil
 	}
 	s.versions.writing.Lock()
 	defer s.versions.writing.Unlock()
 	stored := map[string]manifest{}
-	err := s.scan(ctx, itsm.TopicCMDB, 0, func(e entry) error {
+	err = s.scan(ctx, itsm.TopicCMDB, 0, func(e entry) error {
 		id, ok := strings.CutPrefix(string(e.key), versionPrefix)
 		if !ok || strings.Contains(id, "/") {
 			return nil
