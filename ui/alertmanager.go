@@ -25,6 +25,7 @@ func (u *UI) alertmanagerRoutes() map[string]http.HandlerFunc {
 		"GET /api/v2/alerts":                 u.handleListedAlerts,
 		"GET /api/v2/alerts/groups":          u.handleAlertGroups,
 		"GET /api/v2/receivers":              handleReceivers,
+		"GET /api/v1/silences":               u.handleSilencePage,
 		"GET /api/v2/silences":               u.handleSilences,
 		"POST /api/v2/silences":              u.handlePostSilence,
 		"GET /api/v2/silence/{silenceID}":    u.handleSilence,

@@ -163,6 +163,11 @@ func TestAlertmanager_suppressedAlertSaysWhy(t *testing.T) {
 	suppressed("Ours", "silenced by maria: switch is replaced", silence...)
 	suppressed("Inhibited", "inhibited by 3f2c1a in prod")
 	const muted = "silenced in Alertmanager"
+	for query, want := range map[string]int{`silencedBy="` + silence[0] + `"`: 1, `silencedBy!=""`: 1, `silencedBy="" suppressed!=""`: 2} {
+		if page := into[struct{ Total int }](t, w.get("/api/v1/alerts?q="+url.QueryEscape(query))); page.Total != want {
+			t.Errorf("%s: %d alerts, want %d", query, page.Total, want)
+		}
+	}
 	for query, want := range map[string]string{
 		"active=false":                                  "DiskFull/host-d Inhibited Ours",
 		"active=false&inhibited=false":                  "DiskFull/host-d Ours",

@@ -238,6 +238,15 @@ func (h *house) alertmanager() {
 	}
 	h.want(http.StatusOK, http.MethodGet, "/api/v2/alerts", "")
 	h.want(http.StatusOK, http.MethodGet, "/api/v2/silence/"+silences[0].ID, "")
+	page := get[struct {
+		Silences []struct {
+			State  string
+			Alerts int
+		}
+	}](h, "/api/v1/silences")
+	if len(page.Silences) != 1 || page.Silences[0].State != "active" || page.Silences[0].Alerts != 3 {
+		h.t.Errorf("one silence that holds three alerts is expected, got %+v", page)
+	}
 	h.want(http.StatusOK, http.MethodDelete, "/api/v2/silence/"+silences[0].ID, "")
 	h.want(http.StatusOK, http.MethodGet, "/api/v2/silences", "")
 }

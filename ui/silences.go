@@ -34,6 +34,38 @@ func gettable(s itsm.Silence, now time.Time) gettableSilence {
 	return gettableSilence{Silence: s, Annotations: map[string]string{}, Status: silenceStatus{s.State(now)}}
 }
 
+// silenceRow is a silence as the web app shows it.
+type silenceRow struct {
+	itsm.Silence
+	State  itsm.SilenceState `json:"state"`
+	Alerts int               `json:"alerts"` // firing ones that it marks
+}
+
+// handleSilencePage lists all silences with what they hold, in the order of Alertmanager.
+func (u *UI) handleSilencePage(w http.ResponseWriter, _ *http.Request) {
+	marks := map[string]int{}
+	for _, c := range u.views.firing() {
+		if c.suppressed {
+			for _, id := range c.text().SilencedBy {
+				marks[id]++
+			}
+		}
+	}
+	now := time.Now()
+	list := []gettableSilence{}
+	u.views.mu.RLock()
+	for _, s := range u.views.silences {
+		list = append(list, gettable(s, now))
+	}
+	u.views.mu.RUnlock()
+	slices.SortFunc(list, compareSilences)
+	rows := make([]silenceRow, len(list))
+	for i, g := range list {
+		rows[i] = silenceRow{Silence: g.Silence, State: g.Status.State, Alerts: marks[g.ID]}
+	}
+	writeJSON(w, http.StatusOK, map[string][]silenceRow{"silences": rows})
+}
+
 // handleSilences lists silences as Alertmanager does: active ones first, then pending, then
 // expired ones, each in the order in which they come to their end or beginning.
 func (u *UI) handleSilences(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import "./styles/board.css";
 import "./styles/panel.css";
 import "./styles/pages.css";
 import "./history/history.css";
+import "./silences/silences.css";
 
 const store = new BoardStore();
 const person = setting("signalbox.person");

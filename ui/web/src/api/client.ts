@@ -1,7 +1,7 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
   Action, AlertPage, Board, Command, Conflict, CurrentAlertPage, Incident, IncidentPage, Path, Pending, ProblemBody, Row, Status,
-  TestAlert, Timeline,
+  PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
 /** What the server answered instead of a result. */
@@ -33,13 +33,18 @@ export function sentence(error: unknown): string {
 
 async function answer<T>(response: Response): Promise<T> {
   if (response.ok) return (await response.json()) as T;
-  let body: Partial<ProblemBody & Conflict> = {};
+  throw await problem(response);
+}
+
+async function problem(response: Response): Promise<Problem> {
+  let body: Partial<ProblemBody & Conflict> | string = {};
   try {
     body = (await response.json()) as typeof body;
   } catch {
     // A proxy in between answers with something else; the status says enough.
   }
-  throw new Problem(response.status, body);
+  // Where the API is Alertmanager's, it answers with a text.
+  return new Problem(response.status, typeof body === "string" ? { detail: body } : body);
 }
 
 export type Params = Record<string, string | number | null | undefined>;
@@ -70,6 +75,21 @@ export const getTimeline = (id: string, params: Params, signal?: AbortSignal) =>
 export const getIncidentAlerts = (id: string, params: Params, signal?: AbortSignal) =>
   get<AlertPage>(incidentPath(id, "/alerts"), params, signal);
 export const getAlerts = (params: Params, signal?: AbortSignal) => get<CurrentAlertPage>("/api/v1/alerts", params, signal);
+
+export const getSilences = (signal?: AbortSignal) => get<{ silences: Silence[] }>("/api/v1/silences", {}, signal);
+
+/** Makes a silence, or changes the one of its id; answers with the id of the one that is in force. */
+export async function postSilence(silence: PostableSilence): Promise<string> {
+  const response = await fetch("/api/v2/silences", {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(silence),
+  });
+  return (await answer<{ silenceID: string }>(response)).silenceID;
+}
+
+export async function expireSilence(id: string): Promise<void> {
+  const response = await fetch(`/api/v2/silence/${encodeURIComponent(id)}`, { method: "DELETE" });
+  if (!response.ok) throw await problem(response);
+}
 
 /** Sends the test alert of the connect page. */
 export async function sendTestAlert(): Promise<TestAlert> {

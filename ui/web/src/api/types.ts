@@ -323,6 +323,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All silences, and how many alerts each holds
+         * @description Active ones first, then pending, then expired ones of the last five days. They are made, changed and expired at `/api/v2/silences`.
+         */
+        get: operations["listSilences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/board": {
         parameters: {
             query?: never;
@@ -875,6 +895,22 @@ export interface components {
             isRegex: boolean;
             /** @default true */
             isEqual: boolean;
+        };
+        SilenceRow: {
+            id: string;
+            matchers: components["schemas"]["SilenceMatcher"][];
+            /** Format: date-time */
+            startsAt: string;
+            /** Format: date-time */
+            endsAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            createdBy: string;
+            comment: string;
+            /** @enum {string} */
+            state: "active" | "pending" | "expired";
+            /** @description Firing alerts that it marks. */
+            alerts: number;
         };
         PostableSilence: {
             /** @description Of the silence to change; empty for a new one. */
@@ -2049,6 +2085,29 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSilences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The silences. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        silences: components["schemas"]["SilenceRow"][];
+                    };
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

@@ -229,14 +229,13 @@ interface AlertRowProps {
 
 function AlertRow({ alert: a, index, top, selected, now }: AlertRowProps) {
   const calm = a.status !== "firing" || a.suppressed !== null;
-  const status = a.suppressed !== null ? "suppressed" : a.status;
   return (
     <div
       role="row" id={`alert-${index - 2}`} data-id={keyOf(a)} className={`r ${a.severity}${calm ? " calm" : ""}`} style={{ transform: `translateY(${top}px)` }}
       aria-rowindex={index} aria-selected={selected}
     >
       <div role="gridcell"><SeverityMark severity={a.severity} /></div>
-      <div role="gridcell" title={a.suppressed ?? undefined}>{status}</div>
+      <div role="gridcell" title={a.suppressed ?? undefined}>{a.suppressed === null ? a.status : <span className="chip hatch">suppressed</span>}</div>
       <div role="gridcell" className="clip ink">{alertName(a)}</div>
       <div role="gridcell" className="clip">
         {a.item ?? <><span className="chip line">unbound</span> {alertItem(a)} <span className="muted" title={a.tried}>{a.tried === undefined || a.tried === "" ? "" : `tried ${a.tried}`}</span></>}

@@ -1,9 +1,12 @@
 // Everything about one alert: annotations, labels, why it is in the incident, what binding tried.
+import { useState } from "react";
 import type { Alert } from "../api/model";
 import { useBoardNow } from "../app/context";
 import { itemAddress } from "../history/address";
 import { WayIn } from "../history/place";
 import { moment } from "../lib/time";
+import { commonLabels } from "../silences/matchers";
+import { newSilence, SilenceDialog } from "../silences/SilenceDialog";
 import { EvidenceList } from "./Why";
 
 /** The address when it leads to a web page; labels and annotations are strangers' text. */
@@ -33,6 +36,7 @@ export const alertItem = (a: Alert): string => a.item ?? a.labels.instance ?? a.
 
 export function AlertDetails({ alert: a }: { alert: Alert }) {
   const at = new Date(useBoardNow());
+  const [silencing, setSilencing] = useState(false);
   const text = a.annotations.description ?? a.annotations.summary;
   return (
     <div className="ad">
@@ -42,12 +46,14 @@ export function AlertDetails({ alert: a }: { alert: Alert }) {
         {a.endsAt !== null && a.status !== "firing" && <div><dt>Ended</dt><dd>{moment(a.endsAt, at)}</dd></div>}
         <div><dt>Item</dt><dd>{a.item === null ? "not bound to an item" : <>{a.item} <WayIn to={itemAddress(a.item)}>Its past</WayIn></>}</dd></div>
         {a.tried !== undefined && a.tried !== "" && <div><dt>Tried</dt><dd>{a.tried}</dd></div>}
-        {a.suppressed !== null && <div><dt>Suppressed</dt><dd>{a.suppressed}</dd></div>}
+        {a.suppressed !== null && <div><dt>Suppressed</dt><dd>{a.suppressed}{a.silencedBy.length > 0 && <> <WayIn to="/silences">Silences</WayIn></>}</dd></div>}
         {a.acknowledged !== null && <div><dt>Acknowledged</dt><dd>{a.acknowledged.by}, {moment(a.acknowledged.at, at)}</dd></div>}
         <div><dt>Source</dt><dd>{a.source}</dd></div>
         {a.group !== "" && <div><dt>Group</dt><dd className="mono">{a.group}</dd></div>}
       </dl>
       {a.evidence.length > 0 && <><h4>Why it is in this incident</h4><EvidenceList evidence={a.evidence} /></>}
+      {a.status === "firing" && <button type="button" className="btn sm" onClick={() => setSilencing(true)}>Silence …</button>}
+      {silencing && <SilenceDialog draft={{ ...newSilence, matchers: commonLabels([a]) }} onClose={() => setSilencing(false)} />}
       <p className="labels">{Object.entries(a.labels).map(([k, v]) => <code key={k}>{k}=&quot;{v}&quot;</code>)}</p>
     </div>
   );

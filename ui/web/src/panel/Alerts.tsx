@@ -197,7 +197,7 @@ function AlertLine({ alert: a, named = false, chosen, onChoose }: AlertLineProps
         <button type="button" className="an" aria-expanded={open} title="Labels and evidence" onClick={() => setOpen(!open)}>
           <span className="nm">{named || item === "" ? alertName(a) : item}</span><span className="it">{named ? item : a.annotations.summary}</span>
         </button>
-        <span className="num muted" title={a.status}>{over ? a.status : a.suppressed !== null ? "suppressed" : age(now - Date.parse(a.lastStartsAt))}</span>
+        <span className="num muted" title={a.suppressed ?? a.status}>{over ? a.status : a.suppressed !== null ? <span className="chip hatch">suppressed</span> : age(now - Date.parse(a.lastStartsAt))}</span>
         <AlertLinks alert={a} />
       </div>
       {open && <AlertDetails alert={a} />}

@@ -11,12 +11,13 @@ export interface CommandBarProps {
   dead: boolean;
   onGive: (action: Action, rows: readonly Row[]) => void;
   onToMe: (rows: readonly Row[]) => void;
+  onSilence: () => void;
 }
 
 export const cutOff = "The server does not answer.";
 export const underWay = "A command is under way.";
 
-export function CommandBar({ row, dead, onGive, onToMe }: CommandBarProps) {
+export function CommandBar({ row, dead, onGive, onToMe, onSilence }: CommandBarProps) {
   const { busy } = useCommandState();
   const why = (action: Action): string | null => (dead ? cutOff : busy.has(row.id) ? underWay : refusal(action, row));
   const give = (action: Action) => () => onGive(action, [row]);
@@ -30,7 +31,12 @@ export function CommandBar({ row, dead, onGive, onToMe }: CommandBarProps) {
       <Button name="Assign to me" hint="M" why={why("assign")} onClick={() => onToMe([row])} />
       {!ended && row.state !== "on_hold" && <Button name="Hold" hint="H" why={why("hold")} onClick={give("hold")} />}
       {!ended && <Button name="Resolve" hint="R" primary={row.acknowledgedAt !== null && row.state !== "on_hold"} why={why("resolve")} onClick={give("resolve")} />}
-      <More entries={actions.slice(1).map((a) => ({ name: a.name, hint: a.key, why: why(a.action), run: give(a.action) }))} />
+      <More
+        entries={[
+          ...actions.slice(1).map((a) => ({ name: a.name, hint: a.key, why: why(a.action), run: give(a.action) })),
+          { name: "Silence …", hint: undefined, why: dead ? cutOff : row.alertCounts.firing === 0 ? "Nothing fires in it." : null, run: onSilence },
+        ]}
+      />
     </div>
   );
 }

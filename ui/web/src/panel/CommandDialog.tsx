@@ -5,7 +5,7 @@ import { useBoard, useCommandState, usePerson, useServices } from "../app/contex
 import { Dialog, Field } from "../lib/Dialog";
 import { SeverityMark } from "../lib/marks";
 import { compareRows } from "../store/order";
-import { fieldTime, nextAt } from "../lib/time";
+import { Until } from "../lib/Until";
 import { plural } from "../lib/words";
 import { type DialogAction, fill, noValues, type Values } from "./form";
 
@@ -73,11 +73,11 @@ function Fields(p: FieldsProps) {
       return (
         <>
           <Field label="What it waits for"><input value={p.values.reason} placeholder="Vendor, spare part, change window …" onChange={(e) => p.set({ reason: e.target.value })} /></Field>
-          <UntilField {...p} label="Until" hint="Optional; then it goes on by itself." />
+          <Until label="Until" hint="Optional; then it goes on by itself." value={p.values.until} onChange={(until) => p.set({ until })} />
         </>
       );
     case "snooze":
-      return <UntilField {...p} label="Until" hint="It comes back by itself." />;
+      return <Until label="Until" hint="It comes back by itself." value={p.values.until} onChange={(until) => p.set({ until })} />;
     case "assign":
       return <AssignFields {...p} />;
     case "priority":
@@ -93,22 +93,6 @@ function Fields(p: FieldsProps) {
     case "cancel":
       return <p>It leaves the board as one that should not have been opened.</p>;
   }
-}
-
-function UntilField({ values, set, label, hint }: FieldsProps & { label: string; hint: string }) {
-  const inMinutes = (m: number) => fieldTime(new Date(Date.now() + m * 60_000));
-  const choices: [string, () => string][] = [
-    ["1 h", () => inMinutes(60)], ["4 h", () => inMinutes(240)], ["06:00", () => fieldTime(nextAt(6, new Date()))],
-    ["1 day", () => inMinutes(1440)],
-  ];
-  return (
-    <div className="until">
-      <Field label={label} hint={hint}><input type="datetime-local" value={values.until} onChange={(e) => set({ until: e.target.value })} /></Field>
-      <div className="choices">
-        {choices.map(([name, at]) => <button key={name} type="button" className="btn sm" onClick={() => set({ until: at() })}>{name}</button>)}
-      </div>
-    </div>
-  );
 }
 
 function AssignFields({ values, set }: FieldsProps) {

@@ -10,6 +10,8 @@ import { useLoad } from "../lib/load";
 import { Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, moment } from "../lib/time";
 import { owner, spoken } from "../lib/words";
+import { newSilence, SilenceDialog } from "../silences/SilenceDialog";
+import { commonLabels } from "../silences/matchers";
 import { asRow } from "../store/commands";
 import { Alerts } from "./Alerts";
 import { Causes } from "./Causes";
@@ -46,12 +48,13 @@ export function Panel({ reference, row: onBoard, dead, onClose, onAsk, onGive, o
   const detail = useLoad(reference, version, detailPace, (signal) => getIncident(reference, signal));
   const path = useLoad(reference, version, pathPace, (signal) => getPath(reference, signal));
   const incident = detail.value;
+  const [silencing, setSilencing] = useState(false);
   const row = newest(onBoard, incident);
   if (row === undefined) return <Lost reference={reference} error={detail.error} onClose={onClose} />;
   return (
     <aside className={dead ? "panel dead" : "panel"} aria-label={`Incident ${row.number}`}>
       <PanelHead row={row} onClose={onClose} />
-      <CommandBar row={row} dead={dead} onGive={onGive} onToMe={onToMe} />
+      <CommandBar row={row} dead={dead} onGive={onGive} onToMe={onToMe} onSilence={() => setSilencing(true)} />
       <div className="pb">
         {detail.error !== null && <p className="oops" role="alert">The details could not be read. {sentence(detail.error)}</p>}
         <Why row={row} incident={incident} />
@@ -60,8 +63,17 @@ export function Panel({ reference, row: onBoard, dead, onClose, onAsk, onGive, o
         {incident !== null && <Alerts incident={incident} row={row} dead={dead} onAsk={onAsk} />}
         <Timeline row={row} version={version} dead={dead} commenting={commenting} onCommenting={onCommenting} />
       </div>
+      {silencing && <SilenceOf row={row} incident={incident} onClose={() => setSilencing(false)} />}
     </aside>
   );
+}
+
+/** A silence of the whole incident, with whatever joins it, or of alerts such as it has now. */
+function SilenceOf({ row, incident, onClose }: { row: Row; incident: Incident | null; onClose: () => void }) {
+  const whole = [{ name: "incident", value: row.number, isRegex: false, isEqual: true }];
+  const alike = commonLabels((incident?.alerts ?? []).filter((a) => a.status === "firing"));
+  const choices: [string, typeof whole][] = [[`Whatever joins ${row.number}`, whole], ...(alike.length > 0 ? [["Alerts like these", alike] as [string, typeof whole]] : [])];
+  return <SilenceDialog draft={{ ...newSilence, matchers: whole, choices }} onClose={onClose} />;
 }
 
 /** The later of what the stream and the detail say. */
