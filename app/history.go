@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"signalbox/itsm"
 	"signalbox/store"
@@ -20,37 +23,63 @@ const howToHistory = "history is off: the embedded ClickHouse engine (libchdb) i
 const howToHistoryStatic = "history is off: this program is static (built with the tag nochdb, as the container image is) and cannot load the " +
 	"embedded ClickHouse engine. Name a ClickHouse server in clickhouse.addresses"
 
-// openHistory opens the history, on the servers of the configuration or on the embedded engine. Without either
-// everything else works, and whoever asks for history is told what is missing.
+// openHistory opens the history. Without it everything else works, and whoever asks for it is told what is missing.
 func (a *App) openHistory() error {
-	cfg := a.opts.Config.ClickHouse
-	opts := store.Options{Config: cfg, Logger: a.log, Registerer: a.registry}
-	switch {
-	case cfg.Library == store.Off && len(cfg.Addresses) == 0:
-		a.noHistory = "history is turned off (clickhouse.library: off)"
+	history, engine, err := openStore(a.opts.Config, a.log, a.registry)
+	if missing, ok := errors.AsType[missingHistory](err); ok {
+		a.noHistory = missing.what
+		if missing.reason != nil {
+			a.log.Info("history is off", "what_to_do", missing.what, "reason", missing.reason)
+		}
 		return nil
-	case len(cfg.Addresses) == 0:
-		engine, err := chdb.Open(chdb.Find(cfg.Library), filepath.Join(a.opts.Config.Server.DataDir, "clickhouse"))
-		if errors.Is(err, chdb.ErrNoLibrary) && cfg.Library == "" {
-			a.noHistory = howToHistory
-			if errors.Is(err, chdb.ErrLeftOut) {
-				a.noHistory = howToHistoryStatic
-			}
-			a.log.Info("history is off", "what_to_do", a.noHistory, "reason", err)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("open history: %w", err)
-		}
-		a.engine, opts.Transport = engine, engine.Transport()
-		a.log.Info("history is kept by the embedded ClickHouse engine", "version", engine.Version())
 	}
-	history, err := store.Open(opts)
 	if err != nil {
 		return fmt.Errorf("open history: %w", err)
 	}
-	a.history = history
+	a.history, a.engine = history, engine
+	if engine != nil {
+		a.log.Info("history is kept by the embedded ClickHouse engine", "version", engine.Version())
+	}
 	return nil
+}
+
+// missingHistory says why there is no history.
+type missingHistory struct {
+	what   string // for people
+	reason error  // nil when what says it all
+}
+
+// Error implements error.
+func (m missingHistory) Error() string { return m.what }
+
+// openStore opens the history on the servers of a configuration, or on the embedded engine, which is to be closed after it. The
+// error is a missingHistory where there is neither.
+func openStore(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*store.Store, *chdb.Engine, error) {
+	opts := store.Options{Config: cfg.ClickHouse, Logger: log, Registerer: reg}
+	var engine *chdb.Engine
+	if len(cfg.ClickHouse.Addresses) == 0 {
+		if cfg.ClickHouse.Library == store.Off {
+			return nil, nil, missingHistory{what: "history is turned off (clickhouse.library: off)"}
+		}
+		var err error
+		engine, err = chdb.Open(chdb.Find(cfg.ClickHouse.Library), filepath.Join(cfg.Server.DataDir, "clickhouse"))
+		if errors.Is(err, chdb.ErrNoLibrary) && cfg.ClickHouse.Library == "" {
+			what := howToHistory
+			if errors.Is(err, chdb.ErrLeftOut) {
+				what = howToHistoryStatic
+			}
+			return nil, nil, missingHistory{what, err}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.Transport = engine.Transport()
+	}
+	history, err := store.Open(opts)
+	if err != nil && engine != nil {
+		err = errors.Join(err, engine.Close())
+	}
+	return history, engine, err
 }
 
 // keepHistory follows the log until ctx is done. Its end is no reason to stop the rest.

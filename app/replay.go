@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/csv"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +23,6 @@ import (
 	"signalbox/correlate"
 	"signalbox/ingest/events"
 	"signalbox/itsm"
-	"signalbox/stream"
 )
 
 const replayHelp = `run a history through the engine at full speed
@@ -32,8 +33,9 @@ firing line of the events file the id of the incident that now holds it. The sam
 The rules that the history adopted hold, as they did live. With --try those of --config hold throughout: that is how a change of rules is
 judged by what has happened.
 
-Instead of a file it reads what was recorded, from the embedded broker's folder or, with --config, from your brokers. Of what was recorded
-before --from only the estates and rules in force then are taken.
+Instead of a file it reads what was recorded, from the embedded broker's folder or, with --config, from your brokers. What the log no
+longer holds comes from history in ClickHouse, embedded or yours; it says on stderr what came from where. Of what was recorded before
+--from only the estates and rules in force then are taken.
 
 Examples:
   signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv
@@ -121,30 +123,43 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 		return err
 	}
 	start := time.Now()
-	r, err := newReplay(cfg, first, f.assignments != "")
-	if err != nil {
-		return err
-	}
-	r.try = f.try
+	var runs []*replayRun // by shard
 	if f.recorded() {
-		err = r.run(ctx, "the log", func(ctx context.Context, out chan<- []itsm.Record) error { return readLog(ctx, cfg, &f, out) })
+		runs, err = replayRecorded(ctx, p.Stderr, cfg, &f, first)
 	} else {
-		err = r.runFile(ctx, f.events)
+		runs, err = replayFile(ctx, cfg, &f, first)
 	}
 	if err != nil {
 		return err
 	}
-	incidents := r.engine.Incidents()
+	incidents := runs[0].engine.Incidents()
+	alerts := runs[0].alerts
+	for _, r := range runs[1:] {
+		incidents, alerts = append(incidents, r.engine.Incidents()...), alerts+r.alerts
+	}
+	slices.SortStableFunc(incidents, func(a, b itsm.Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
+	})
 	if err := writeIncidents(f.out, incidents); err != nil {
 		return fmt.Errorf("write incidents: %w", err)
 	}
 	if f.assignments != "" {
-		if err := r.writeAssignments(f.assignments); err != nil {
+		if err := runs[0].writeAssignments(f.assignments); err != nil {
 			return fmt.Errorf("write assignments: %w", err)
 		}
 	}
-	fmt.Fprintln(p.Stderr, summary(r, incidents, time.Since(start)))
+	fmt.Fprintln(p.Stderr, summary(alerts, incidents, time.Since(start)))
 	return nil
+}
+
+// replayFile runs the history of a file, which has one shard.
+func replayFile(ctx context.Context, cfg Config, f *replayFlags, first *itsm.Version) ([]*replayRun, error) {
+	r, err := newReplay(cfg, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	r.first, r.keep, r.try = first, f.assignments != "", f.try
+	return []*replayRun{r}, r.runFile(ctx, f.events)
 }
 
 // estateInput merges estate files into one version, nil when there is none.
@@ -208,12 +223,12 @@ type firingLine struct {
 	startsAt    time.Time
 }
 
-func newReplay(cfg Config, first *itsm.Version, keep bool) (*replayRun, error) {
-	engine, err := correlate.New(correlate.Options{Shards: 1, Config: cfg.Rules(), Keep: true})
+func newReplay(cfg Config, shard, shards int) (*replayRun, error) {
+	engine, err := correlate.New(correlate.Options{Shard: shard, Shards: shards, Config: cfg.Rules(), Keep: true})
 	if err != nil {
 		return nil, fmt.Errorf("build the engine: %w", err)
 	}
-	return &replayRun{engine: engine, ignore: cfg.Identity.IgnoreLabels, first: first, keep: keep}, nil
+	return &replayRun{engine: engine, ignore: cfg.Identity.IgnoreLabels}, nil
 }
 
 func (r *replayRun) runFile(ctx context.Context, path string) error {
@@ -253,39 +268,6 @@ func (r *replayRun) run(ctx context.Context, name string, source func(context.Co
 		r.engine.Advance(r.last)
 	}
 	return nil
-}
-
-// errEnd ends reading the log at --to.
-var errEnd = errors.New("end")
-
-// readLog sends what was recorded in a window, and before it what decides how the window is read.
-func readLog(ctx context.Context, cfg Config, f *replayFlags, out chan<- []itsm.Record) error {
-	err := withStream(ctx, cfg, func(s *stream.Stream) error {
-		if s.Shards() > 1 {
-			return fmt.Errorf("the log has %d shards: export the one to replay (signalbox export --shard)", s.Shards())
-		}
-		return s.Events(ctx, 0, 0, func(r itsm.Record) error {
-			if !f.to.IsZero() && !r.Time.Before(f.to.Time) {
-				return errEnd
-			}
-			if r.Time.Before(f.from.Time) {
-				if r.Input.Adopt == nil {
-					return nil
-				}
-				r.Input = itsm.Input{Adopt: r.Input.Adopt}
-			}
-			select {
-			case out <- []itsm.Record{r}:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	if errors.Is(err, errEnd) {
-		return nil
-	}
-	return err
 }
 
 // readAhead sends the records of a file in batches.
@@ -378,7 +360,7 @@ func completeIncident(inc itsm.Incident) any {
 	return inc
 }
 
-func summary(r *replayRun, incidents []itsm.Incident, took time.Duration) string {
+func summary(alerts int, incidents []itsm.Incident, took time.Duration) string {
 	live, periods := 0, 0
 	for i := range incidents {
 		if incidents[i].MergedInto == nil {
@@ -393,7 +375,7 @@ func summary(r *replayRun, incidents []itsm.Incident, took time.Duration) string
 		compression = 1 - float64(live)/float64(periods)
 	}
 	return fmt.Sprintf("%d alerts, %d firing periods, %d incidents, compression %.3f, %.2f s",
-		r.alerts, periods, live, compression, took.Seconds())
+		alerts, periods, live, compression, took.Seconds())
 }
 
 // openFile opens a file for reading; one that ends in .gz is decompressed.

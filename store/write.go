@@ -88,6 +88,7 @@ type follower struct {
 
 	done  int64 // everything before it is stored
 	upto  int64 // where the last block that was noted ends
+	end   int64 // of the log, as last seen
 	rows  rows
 	since time.Time // when the first row came
 	noted time.Time // when the place was last noted
@@ -115,7 +116,8 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 		f.note(b)
-		f.s.met.behind.WithLabelValues(string(f.topic), strconv.Itoa(f.partition)).Set(float64(b.Behind))
+		f.end = b.Next + b.Behind
+		f.behind()
 		if err := f.add(ctx, b); err != nil {
 			return err
 		}
@@ -124,6 +126,11 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// behind tells how much of the log is not stored, what waits in memory included.
+func (f *follower) behind() {
+	f.s.met.behind.WithLabelValues(string(f.topic), strconv.Itoa(f.partition)).Set(float64(max(0, f.end-f.done)))
 }
 
 // noteEvery is how often a place is noted behind which nothing was to store.
@@ -138,6 +145,7 @@ func (f *follower) age(ctx context.Context, next int64) error {
 		return nil
 	}
 	f.done, f.upto = next, next
+	f.behind()
 	if time.Since(f.noted) < noteEvery {
 		return nil
 	}
@@ -289,6 +297,7 @@ func (f *follower) write(ctx context.Context, upto int64) error {
 	f.s.met.blocks.WithLabelValues(string(f.topic)).Inc()
 	f.s.met.seconds.Observe(time.Since(start).Seconds())
 	f.done, f.upto, f.noted = upto, upto, time.Now()
+	f.behind()
 	f.rows = rows{}
 	return nil
 }

@@ -3,7 +3,10 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 
 	"signalbox/itsm"
 )
@@ -27,6 +30,31 @@ func (s *Stream) Events(ctx context.Context, shard int, from int64, yield func(i
 		return yield(*r)
 	})
 }
+
+// Earliest is the offset of the first record of a shard that the log still holds, or would hold.
+func (s *Stream) Earliest(ctx context.Context, shard int) (int64, error) {
+	name := s.cfg.topicName(topicEvents)
+	give := newPatience(s.cfg.ProduceTimeout)
+	for {
+		res, err := s.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{name: {kafka.FirstOffsetOf(shard)}}})
+		if err == nil {
+			for _, p := range res.Topics[name] {
+				if err = p.Error; err == nil && p.Partition == shard {
+					return p.FirstOffset, nil
+				}
+			}
+		}
+		if err == nil {
+			return 0, fmt.Errorf("the broker does not tell where %s/%d begins", name, shard)
+		}
+		if err = give.retry(ctx, err); err != nil {
+			return 0, fmt.Errorf("find where %s/%d begins: %w", name, shard, err)
+		}
+	}
+}
+
+// Decode reads a record of events from its bytes; adopted versions have their ids only. The error is about the bytes.
+func Decode(value []byte) (at time.Time, in itsm.Input, err error) { return decodeRecord(value) }
 
 // record decodes an entry of events. There is no record when the entry is bookkeeping, or when
 // it is useless for the reason returned.
