@@ -225,7 +225,18 @@ func (l list[T]) export(w http.ResponseWriter, r *http.Request, kind string, wri
 func (l list[T]) csv(w io.Writer) (func(T) error, func() error) {
 	c := csv.NewWriter(w)
 	_ = c.Write(l.head) // into memory; Error tells later
-	return func(v T) error { return c.Write(l.record(v)) }, func() error { c.Flush(); return c.Error() }
+	return func(v T) error { return c.Write(inert(l.record(v))) }, func() error { c.Flush(); return c.Error() }
+}
+
+// inert keeps a spreadsheet from running what a sender wrote: a cell that would be a formula begins with an apostrophe, which
+// shows it as text. Nothing of ours begins so, and JSON lines keep every value as it is.
+func inert(cells []string) []string {
+	for i, cell := range cells {
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			cells[i] = "'" + cell
+		}
+	}
+	return cells
 }
 
 func (l list[T]) jsonl(w io.Writer) (func(T) error, func() error) {

@@ -19,6 +19,7 @@ import (
 // pastWorld is a history of n alert events, one a second, newest first; a cursor is the number of events before.
 type pastWorld struct {
 	n     int
+	title string
 	asked itsm.HistoryQuery
 	step  time.Duration
 }
@@ -40,7 +41,7 @@ func (p *pastWorld) EachAlertEvent(_ context.Context, q itsm.HistoryQuery, yield
 
 func (p *pastWorld) EachIncident(_ context.Context, q itsm.HistoryQuery, yield func(itsm.Incident, string) error) error {
 	p.asked = q
-	return yield(itsm.Incident{ID: "i1", Number: "INC-000001"}, "x")
+	return yield(itsm.Incident{ID: "i1", Number: "INC-000001", Title: p.title}, "x")
 }
 
 func (p *pastWorld) EachChange(_ context.Context, q itsm.HistoryQuery, yield func(itsm.ChangeEvent, string) error) error {
@@ -163,6 +164,25 @@ func TestHistoryExport_file(t *testing.T) {
 	}
 	if !strings.Contains(rec.Body.String(), ",deploy-77,deploy,,,checkout cart,") {
 		t.Errorf("the file says %s", rec.Body)
+	}
+}
+
+// TestHistoryExport_formulas: what a sender wrote is no formula in a spreadsheet; everything else is as it was.
+func TestHistoryExport_formulas(t *testing.T) {
+	for cell, want := range map[string]string{
+		"=HYPERLINK(\"http://evil\")": "'=HYPERLINK(\"http://evil\")", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1",
+		"": "", "a=b": "a=b", "7": "7", "{a=\"=1\"}": "{a=\"=1\"}", "ü-1": "ü-1",
+	} {
+		if got := inert([]string{"x", cell})[1]; got != want {
+			t.Errorf("%q: %q, want %q", cell, got, want)
+		}
+	}
+	get := pastServer(t, &pastWorld{title: "=1+1"})
+	if _, body := get("/incidents?format=csv"); !strings.Contains(body, ",'=1+1,") {
+		t.Errorf("the export says %s", body)
+	}
+	if _, body := get("/incidents?format=jsonl"); !strings.Contains(body, `"title":"=1+1"`) {
+		t.Errorf("the export says %s", body)
 	}
 }
 

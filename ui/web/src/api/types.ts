@@ -1493,7 +1493,7 @@ export interface components {
         from: string;
         /** @description End of the window, itself not in it (RFC 3339). Default now. */
         to: string;
-        /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+        /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. In `csv` a value that a spreadsheet would run as a formula (it begins with =, +, -, @, tab or return) begins with an apostrophe; in `jsonl` every value is as it was. */
         format: "json" | "csv" | "jsonl";
         /** @description A `-` before it reverses. Default `startsAt`. */
         alertSort: "startsAt" | "-startsAt" | "lastStartsAt" | "-lastStartsAt" | "severity" | "-severity" | "status" | "-status";
@@ -2342,7 +2342,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description The `next` of the page before. Stable under inserts. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. In `csv` a value that a spreadsheet would run as a formula (it begins with =, +, -, @, tab or return) begins with an apostrophe; in `jsonl` every value is as it was. */
                 format?: components["parameters"]["format"];
             };
             header?: never;
@@ -2411,7 +2411,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description The `next` of the page before. Stable under inserts. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. In `csv` a value that a spreadsheet would run as a formula (it begins with =, +, -, @, tab or return) begins with an apostrophe; in `jsonl` every value is as it was. */
                 format?: components["parameters"]["format"];
             };
             header?: never;
@@ -2508,7 +2508,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description The `next` of the page before. Stable under inserts. */
                 cursor?: components["parameters"]["cursor"];
-                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. */
+                /** @description `csv` and `jsonl` stream the whole window, at most 1,000,000 rows. Default `json`. In `csv` a value that a spreadsheet would run as a formula (it begins with =, +, -, @, tab or return) begins with an apostrophe; in `jsonl` every value is as it was. */
                 format?: components["parameters"]["format"];
             };
             header?: never;
