@@ -149,7 +149,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 	ingestConfig.Identity, ingestConfig.ResolveTimeout = cfg.Identity, cfg.Incident.ResolveTimeout
 	doors, err := ingest.New(ingest.Options{
 		Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log,
-		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Post(), events.Receiver()},
+		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Recorder(), alertmanager.Post(), events.Receiver()},
 	})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 // Source is what the doors know of one sender.
 type Source struct {
 	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`   // the door: alertmanager, prometheus, events
+	Kind     string     `json:"kind"`   // the door: alertmanager, alertmanager_events, prometheus, events
 	LastAt   *time.Time `json:"lastAt"` // of the last payload
 	Accepted int64      `json:"accepted"`
 	Refused  int64      `json:"refused"`

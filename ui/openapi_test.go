@@ -195,7 +195,10 @@ func (h *house) doors() {
 		`,`+alert("HostDown", "host-c")+`]}`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager", `{"version":"4","alerts":[{"status":"firing","labels":{}}]}`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager", `[`)
+	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager/events", `{}`)
 	h.want(http.StatusOK, http.MethodPost, "/api/v2/alerts", `[`+alert("Slow", "elsewhere")+`]`)
+	h.want(http.StatusOK, http.MethodPost, "/api/v1/ingest/alertmanager/events", `[{"instance":"am-1","data":{"alertCreated":{"alert":{"labels":{"labels":[{"key":"alertname","value":"Slow"},
+		{"key":"hostname","value":"elsewhere"},{"key":"severity","value":"critical"}]},"annotations":{"labels":[{"key":"summary","value":"it is down"}]},"startsAt":"`+at+`"}}}}]`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v2/alerts", `[{"labels":{}}]`)
 	h.want(http.StatusOK, http.MethodPost, "/api/v1/ingest/events", `{"change":{"id":"deploy-77","kind":"deploy","items":["web"],"title":"web 1.9","status":"succeeded"}}`+"\n"+`{"alert":`+alert("Odd", "elsewhere")+`}`,
 		"Content-Type", "application/x-ndjson")

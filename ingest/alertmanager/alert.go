@@ -131,10 +131,7 @@ func (r *reader) labels(field string, v *itsm.Labels) error {
 		r.fault(field, "an object of strings is expected")
 		return r.Skip()
 	}
-	if cap(r.slab)-len(r.slab) < 16 {
-		r.slab = make([]itsm.Label, 0, r.slabSize)
-	}
-	start, sorted, empty := len(r.slab), true, false
+	start, sorted, empty := r.room(), true, false
 	err := r.Object(func(name string) error {
 		if r.Peek() != '"' {
 			r.fault(itsm.LabelField(field, name), "a string is expected")
@@ -151,9 +148,13 @@ func (r *reader) labels(field string, v *itsm.Labels) error {
 		r.slab = append(r.slab, itsm.Label{Name: name, Value: value})
 		return nil
 	})
-	if err != nil || len(r.slab) == start {
-		return err
-	}
+	*v = r.cut(field, start, sorted, empty)
+	return err
+}
+
+// cut takes the labels that were read since a place of the slab out of it as a canonical set, told
+// whether they came sorted and whether a value is empty.
+func (r *reader) cut(field string, start int, sorted, empty bool) itsm.Labels {
 	set := itsm.Labels(r.slab[start:len(r.slab):len(r.slab)])
 	if !sorted {
 		set.Sort()
@@ -166,8 +167,16 @@ func (r *reader) labels(field string, v *itsm.Labels) error {
 	if empty && field == "labels" {
 		set = slices.DeleteFunc(set, func(l itsm.Label) bool { return l.Value == "" })
 	}
-	if len(set) > 0 {
-		*v = set
+	if len(set) == 0 {
+		return nil
 	}
-	return nil
+	return set
+}
+
+// room makes sure that a usual set fits into the slab, and returns where it begins.
+func (r *reader) room() int {
+	if cap(r.slab)-len(r.slab) < 16 {
+		r.slab = make([]itsm.Label, 0, r.slabSize)
+	}
+	return len(r.slab)
 }

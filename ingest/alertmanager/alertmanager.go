@@ -1,5 +1,5 @@
-// Package alertmanager decodes what Alertmanager and Prometheus send: the webhook, version 4, and
-// POST /api/v2/alerts. It also reads the one alert object that both and our events files share. It
+// Package alertmanager decodes what Alertmanager and Prometheus send: the webhook, version 4, the
+// events of the event recorder, and POST /api/v2/alerts. It also reads the one alert object that webhook, API and our events files share. It
 // knows nothing of HTTP and keeps nothing. All functions are safe for concurrent use; what they
 // return does not alias the body.
 package alertmanager
@@ -101,18 +101,19 @@ func DecodeWebhook(body []byte, a ingest.Arrival) (ingest.Batch, error) {
 	case !alerts:
 		err = errors.New("alerts: is missing")
 	}
-	b.grouped(group)
+	b.grouped(0, group)
 	return b.out, err
 }
 
-// grouped notes the group of the alerts. With group_by: ['...'] each alert is a group of its own; that
+// grouped notes the group of the alerts from the first on. With group_by: ['...'] each alert is a group of its own; that
 // is no grouping to compare with, so the key stays empty and the usual group_by stands in for it.
-func (b *batch) grouped(key string) {
-	if len(b.out.Alerts) == 1 && strings.HasSuffix(key, ":"+b.out.Alerts[0].Labels.String()) {
+func (b *batch) grouped(first int, key string) {
+	alerts := b.out.Alerts[first:]
+	if len(alerts) == 1 && strings.HasSuffix(key, ":"+alerts[0].Labels.String()) {
 		return
 	}
-	for i := range b.out.Alerts {
-		b.out.Alerts[i].GroupKey = key
+	for i := range alerts {
+		alerts[i].GroupKey = key
 	}
 }
 
@@ -148,6 +149,15 @@ func (b *batch) fit(from int, name string) error {
 
 // alert reads one element and takes or refuses it.
 func (b *batch) alert(i int, complete func(*itsm.Alert)) error {
+	return b.take(i, func(a *itsm.Alert) error {
+		err := b.read(a)
+		complete(a)
+		return err
+	}, func(*itsm.Alert) {})
+}
+
+// take reads one element and takes or refuses it; taken is called for one that is taken.
+func (b *batch) take(i int, read func(*itsm.Alert) error, taken func(*itsm.Alert)) error {
 	from := b.Pos()
 	if b.Peek() != '{' {
 		b.out.Refuse(i, itsm.Faults{{Reason: "an alert is an object"}})
@@ -158,10 +168,9 @@ func (b *batch) alert(i int, complete func(*itsm.Alert)) error {
 	n := len(b.out.Alerts)
 	b.out.Alerts = append(b.out.Alerts, itsm.Alert{})
 	a := &b.out.Alerts[n]
-	if err := b.read(a); err != nil {
+	if err := read(a); err != nil {
 		return err
 	}
-	complete(a)
 	b.check(a, b.arrival.IgnoreLabels)
 	if err := b.fit(from, ""); err != nil && len(b.faults) == 0 {
 		b.faults.Add("", "%v", err)
@@ -171,6 +180,7 @@ func (b *batch) alert(i int, complete func(*itsm.Alert)) error {
 		b.out.Alerts = b.out.Alerts[:n]
 		return nil
 	}
+	taken(a)
 	b.out.Unknown += b.unknown
 	return nil
 }

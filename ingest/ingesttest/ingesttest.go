@@ -30,6 +30,8 @@ type Suite struct {
 	Foreign map[string][]byte
 	// IgnoresStatus marks a format in which the times alone say whether an alert fires.
 	IgnoresStatus bool
+	// StatusField is the field that says so instead, where it is not `status`.
+	StatusField string
 }
 
 // Arrival is when and how the suite's bodies arrive.
@@ -249,6 +251,9 @@ func bad() map[string][2]string {
 
 func (s *Suite) refusesAlone(t *testing.T) {
 	for name, tc := range bad() {
+		if tc[1] == "status" && s.StatusField != "" {
+			tc[1] = s.StatusField
+		}
 		t.Run(name, func(t *testing.T) {
 			b := s.decode(t, s.Body(Good("a"), tc[0], Good("b")))
 			if len(b.Alerts) != 2 || b.Alerts[0].Labels.Get("hostname") != "a" || b.Alerts[1].Labels.Get("hostname") != "b" {

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest/alertmanager/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Events of Alertmanager's event recorder (since 0.34) */
+        post: operations["ingestAlertmanagerEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/alerts": {
         parameters: {
             query?: never;
@@ -1534,6 +1551,29 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: components["responses"]["Accepted"];
+            400: components["responses"]["Refused"];
+            413: components["responses"]["Problem"];
+            503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    ingestAlertmanagerEvents: {
+        parameters: {
+            query?: {
+                /** @description Names the sender; default the webhook's externalURL, else the client's address. */
+                source?: components["parameters"]["source"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never> | Record<string, never>[];
             };
         };
         responses: {

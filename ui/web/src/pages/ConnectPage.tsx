@@ -105,7 +105,7 @@ function Way({ status, waiting, url }: { status: Status | null; waiting: boolean
 }
 
 const doors: Record<string, string> = {
-  alertmanager: "POST /api/v1/ingest/alertmanager", prometheus: "POST /api/v2/alerts", events: "POST /api/v1/ingest/events",
+  alertmanager: "POST /api/v1/ingest/alertmanager", alertmanager_events: "POST /api/v1/ingest/alertmanager/events", prometheus: "POST /api/v2/alerts", events: "POST /api/v1/ingest/events",
 };
 
 function Sources({ sources }: { sources: readonly Source[] }) {
