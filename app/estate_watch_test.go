@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +25,11 @@ func TestEstateFiles_halfWritten(t *testing.T) {
 	}
 	write("first")
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var taken []string
 		e := &estateFiles{paths: []string{path}, log: slog.New(slog.DiscardHandler), put: func(_ context.Context, files map[string][]byte) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			taken = append(taken, string(files["file:estate.yaml"]))
 			return "v", nil
 		}}
@@ -40,12 +45,17 @@ func TestEstateFiles_halfWritten(t *testing.T) {
 			time.Sleep(time.Second) // virtual: one look
 			synctest.Wait()
 		}
-		if diff := cmp.Diff([]string{"first"}, taken); diff != "" {
+		seen := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(taken)
+		}
+		if diff := cmp.Diff([]string{"first"}, seen()); diff != "" {
 			t.Errorf("taken while it was written (-want +got):\n%s", diff)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"first", "second"}, taken); diff != "" {
+		if diff := cmp.Diff([]string{"first", "second"}, seen()); diff != "" {
 			t.Errorf("taken at last (-want +got):\n%s", diff)
 		}
 	})
