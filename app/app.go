@@ -172,6 +172,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 		Name: "signalbox_app_last_reload_successful", Help: "1 when the last reload of configuration and estate files was taken.",
 	})
 	a.registry.MustRegister(a.reloads)
+	a.reloads.Set(1) // it has begun with a configuration that was taken
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{Registry: a.registry}))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Signalbox is healthy.") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)

@@ -3,9 +3,13 @@ package app
 import (
 	"bytes"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"signalbox/cmdb"
 	"signalbox/ingest"
@@ -53,6 +57,89 @@ func TestPages_estates(t *testing.T) {
 	}
 	if loaded != 2 {
 		t.Errorf("%d estates found, want one on each page", loaded)
+	}
+}
+
+// TestPeers_pages loads every configuration that people copy from the pages with the program it is for. What is a part
+// for a file that they have is completed by the least that such a file has.
+func TestPeers_pages(t *testing.T) {
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded := map[string]int{}
+	for _, page := range append(files, "../README.md") {
+		for _, block := range blocks(t, page, "yaml") {
+			var parts map[string]any
+			if err := yaml.Unmarshal([]byte(block), &parts); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, block)
+				continue
+			}
+			kind := kindOfConfiguration(parts)
+			loaded[kind]++
+			switch kind {
+			case "estate": // TestPages_estates
+			case "alertmanager":
+				amtool := peer(t, "amtool")
+				if _, newer := parts["event_recorder"]; newer { // than Debian's
+					if amtool, err = exec.LookPath("../.cache/alertmanager/amtool"); err != nil {
+						t.Logf("%s: scripts/alertmanager/build.sh builds the Alertmanager that knows event_recorder", page)
+						continue
+					}
+				}
+				checkWith(t, page, completeAlertmanager(parts), amtool, "check-config")
+			case "prometheus":
+				checkWith(t, page, parts, peer(t, "promtool"), "check", "config")
+			default:
+				if _, err := Load(writeTemp(t, "signalbox.yml", block), nil); err != nil {
+					t.Errorf("%s: %v\n%s", page, err, block)
+				}
+			}
+		}
+	}
+	if loaded["alertmanager"] == 0 || loaded["estate"] == 0 {
+		t.Errorf("loaded: %v", loaded)
+	}
+}
+
+// kindOfConfiguration tells whose file it is by the keys that only that one has.
+func kindOfConfiguration(parts map[string]any) string {
+	for kind, keys := range map[string][]string{
+		"estate": {"items"}, "alertmanager": {"route", "receivers", "event_recorder"}, "prometheus": {"scrape_configs", "alerting", "rule_files", "remote_write"},
+	} {
+		for _, key := range keys {
+			if _, ok := parts[key]; ok {
+				return kind
+			}
+		}
+	}
+	return "signalbox"
+}
+
+// completeAlertmanager adds the receiver that the user's own file has.
+func completeAlertmanager(parts map[string]any) map[string]any {
+	route, ok := parts["route"].(map[string]any)
+	if !ok {
+		route = map[string]any{}
+		parts["route"] = route
+	}
+	if route["receiver"] == nil {
+		route["receiver"] = "default"
+		receivers, _ := parts["receivers"].([]any) // none: default is the only one
+		parts["receivers"] = append(receivers, map[string]any{"name": "default"})
+	}
+	return parts
+}
+
+func checkWith(t *testing.T, page string, config map[string]any, program string, args ...string) {
+	t.Helper()
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), program, append(args, writeTemp(t, "config.yml", string(text)))...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s%s", page, err, out, text)
 	}
 }
 
