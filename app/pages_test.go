@@ -83,7 +83,7 @@ func TestPeers_pages(t *testing.T) {
 				amtool := peer(t, "amtool")
 				if _, newer := parts["event_recorder"]; newer { // than Debian's
 					if amtool, err = exec.LookPath("../.cache/alertmanager/amtool"); err != nil {
-						t.Logf("%s: scripts/alertmanager/build.sh builds the Alertmanager that knows event_recorder", page)
+						t.Logf("%s: event_recorder is not checked: there is no amtool of Alertmanager 0.34 in .cache/alertmanager", page)
 						continue
 					}
 				}
