@@ -15,7 +15,7 @@ WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/scripts -type f 2>/d
 
 .PHONY: help
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ui ## build bin/signalbox with the web app inside
@@ -75,8 +75,12 @@ lint: $(TOOLS)/golangci-lint $(WEB)/node_modules/.package-lock.json ## golangci-
 fmt: $(TOOLS)/golangci-lint ## format the Go code
 	$(TOOLS)/golangci-lint fmt ./...
 
+.PHONY: alertmanager
+alertmanager: ## build the Alertmanager that scripts/alertmanager/go.mod names, to compare with
+	scripts/alertmanager/build.sh
+
 .PHONY: bench
-bench: build $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
+bench: build alertmanager $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
 	scripts/bench.sh
 
 .PHONY: fuzz
