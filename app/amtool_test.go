@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,19 +106,8 @@ func TestPeers_amtoolSilences(t *testing.T) {
 		}
 		return strings.TrimSpace(out)
 	}
-	awaitSuppressed := func(want int) {
-		t.Helper()
-		eventually(t, time.Minute, func() error {
-			inc, err := theIncident(t.Context(), signalbox)
-			if err == nil && inc.AlertCounts.Suppressed != want {
-				err = fmt.Errorf("%d alerts are suppressed, want %d", inc.AlertCounts.Suppressed, want)
-			}
-			return err
-		})
-	}
-
 	byHost := run("silence", "add", "alertname=HostDown", `instance=~"host-[ab].*"`, "--comment=switch is replaced", "--author=maria", "--duration=2h")
-	awaitSuppressed(2)
+	awaitSuppressed(t, signalbox, 2)
 	if got := instances(t, run("alert", "query", "-o", "json")); !slices.Equal(got, []string{"host-c:9100", "watch:9100"}) {
 		t.Errorf("not silenced: %v", got)
 	}
@@ -133,15 +124,30 @@ func TestPeers_amtoolSilences(t *testing.T) {
 	}
 	// karma and Grafana make silences of the labels that a group has.
 	byIncident := run("silence", "add", "incident="+inc.Number, "--comment=x", "--author=paul")
-	awaitSuppressed(3)
+	awaitSuppressed(t, signalbox, 3)
 	if again := run("silence", "update", "--duration=5h", byHost); !strings.Contains(again, byHost) {
 		t.Errorf("a longer silence has another id: %s", again)
 	}
 	if out, err := amtool(t, program, signalbox, "silence", "add", "alertname=~.*", "--comment=x", "--author=maria"); err == nil || !strings.Contains(err.Error(), "empty value") {
 		t.Errorf("a silence of everything: %s %v", out, err)
 	}
-	run("silence", "expire", byIncident, byHost)
-	awaitSuppressed(0)
+	// What is queried as JSON can be imported: they are what they were, or with force copies.
+	file := filepath.Join(t.TempDir(), "silences.json")
+	if err := os.WriteFile(file, []byte(run("silence", "query", "-o", "json")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var imported []string
+	for _, way := range []struct {
+		flag string
+		want int
+	}{{"--no-force", 2}, {"--force", 4}} {
+		run("silence", "import", way.flag, file)
+		if imported = strings.Fields(run("silence", "query", "-q")); len(imported) != way.want {
+			t.Errorf("import %s: %d silences are expected, got %q", way.flag, way.want, imported)
+		}
+	}
+	run(append([]string{"silence", "expire"}, imported...)...)
+	awaitSuppressed(t, signalbox, 0)
 	if out := run("silence", "query", "--expired", "-q"); !strings.Contains(out, byHost) || !strings.Contains(out, byIncident) {
 		t.Errorf("expired silences: %s", out)
 	}

@@ -123,6 +123,7 @@ func (e *Engine) alertChanges() map[*incident][]itsm.AlertChange {
 func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 	u.IncidentID = inc.row.ID
 	r := &inc.row
+	cause, priority := causeOf(r), r.Priority
 	var held []byte
 	if inc.review {
 		held = encode(r)
@@ -140,6 +141,7 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 	}
 	told := r.AlertCounts
 	e.describe(inc)
+	e.regroupLater(inc, cause, priority)
 	e.tellSuppressed(inc, told)
 	if flapping, until := e.flaps(inc); flapping != r.Flapping || !until.Equal(inc.flapAt) {
 		if flapping != r.Flapping {

@@ -159,6 +159,12 @@ func (h *history) silence() itsm.Silence {
 	}
 	s.Matchers = []itsm.Matcher{m}
 	if h.rand.IntN(3) == 0 {
+		s.Matchers = append(s.Matchers, itsm.Matcher{Name: "priority", Value: strconv.Itoa(1 + h.rand.IntN(5)), IsEqual: h.rand.IntN(4) > 0})
+	}
+	if h.rand.IntN(6) == 0 {
+		s.Matchers = append(s.Matchers, itsm.Matcher{Name: "cause", Value: h.item(), IsEqual: true})
+	}
+	if h.rand.IntN(3) == 0 {
 		s.Matchers = append(s.Matchers, itsm.Matcher{Name: "severity", Value: "critical"})
 	}
 	return s

@@ -22,6 +22,10 @@ type silence struct {
 	itsm.Silence
 	matchers itsm.Matchers
 	grouped  bool // it asks for a label of the group that an incident is
+	// described are the cause and the priority that the incident had which the silence names. Tools
+	// that show an incident as a group put all its labels into a silence, but its number is which it is.
+	described map[string]string
+	moving    bool // it asks for a cause or a priority as it is now
 }
 
 // forget is when nobody lists the silence any more.
@@ -35,6 +39,7 @@ type silences struct {
 	byLabel map[itsm.Label][]*silence
 	rest    []*silence // without such a label
 	grouped bool       // one of the active ones is
+	moving  bool       // one of the active ones is
 	stale   bool       // the active ones may be other ones now
 }
 
@@ -43,7 +48,29 @@ func newSilence(in *itsm.Silence) (*silence, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &silence{Silence: *in, matchers: ms, grouped: ms.Names(groupIncident, groupCause, groupPriority)}, nil
+	s := &silence{Silence: *in, matchers: ms, grouped: ms.Names(groupIncident, groupCause, groupPriority), described: map[string]string{}}
+	equal := func(m itsm.Matcher) bool { return m.IsEqual && !m.IsRegex && m.Value != "" }
+	named := slices.ContainsFunc(in.Matchers, func(m itsm.Matcher) bool { return m.Name == groupIncident && equal(m) })
+	for _, m := range in.Matchers {
+		switch {
+		case m.Name != groupCause && m.Name != groupPriority:
+		case named && equal(m):
+			s.described[m.Name] = m.Value
+		default:
+			s.moving = true
+		}
+	}
+	return s, nil
+}
+
+// match tells whether the silence holds an alert.
+func (s *silence) match(a *alert) bool {
+	return s.matchers.Match(func(name string) string {
+		if value, ok := s.described[name]; ok && !a.labels.Has(name) {
+			return value
+		}
+		return a.label(name)
+	})
 }
 
 // The labels that an incident has as a group of alerts (docs/adr/0010): tools that show it build
@@ -71,9 +98,7 @@ func (a *alert) label(name string) string {
 			return strconv.Itoa(row.Priority)
 		}
 	case groupCause:
-		if len(row.Causes) > 0 {
-			return row.Causes[0].Item
-		}
+		return causeOf(row)
 	}
 	return ""
 }
@@ -86,7 +111,7 @@ func (s *silences) matching(a *alert) []*silence {
 	var out []*silence
 	test := func(list []*silence) {
 		for _, x := range list {
-			if x.matchers.Match(a.label) {
+			if x.match(a) {
 				out = append(out, x)
 			}
 		}
@@ -111,9 +136,9 @@ func (s *silences) refresh(at time.Time) bool {
 	if slices.Equal(active, s.active) {
 		return false
 	}
-	s.active, s.byLabel, s.rest, s.grouped = active, map[itsm.Label][]*silence{}, nil, false
+	s.active, s.byLabel, s.rest, s.grouped, s.moving = active, map[itsm.Label][]*silence{}, nil, false, false
 	for _, x := range active {
-		s.grouped = s.grouped || x.grouped
+		s.grouped, s.moving = s.grouped || x.grouped, s.moving || x.moving
 		if l, ok := x.matchers.Equality(); ok && l.Name != groupIncident && l.Name != groupCause && l.Name != groupPriority {
 			s.byLabel[l] = append(s.byLabel[l], x)
 		} else {
@@ -235,6 +260,22 @@ func (e *Engine) regroup(members ...*member) {
 	}
 }
 
+// regroupLater marks the alerts of an incident anew because it has another cause or priority now. That
+// is known when the present instant has been told, so it is an instant of its own.
+func (e *Engine) regroupLater(inc *incident, cause string, priority int) {
+	if r := &inc.row; e.silences.moving && (causeOf(r) != cause || r.Priority != priority) {
+		e.timers.push(timer{at: e.clock, kind: timerRegroup, ordinal: inc.ordinal})
+	}
+}
+
+// causeOf is the item of the best cause, "" when there is none.
+func causeOf(r *itsm.Incident) string {
+	if len(r.Causes) == 0 {
+		return ""
+	}
+	return r.Causes[0].Item
+}
+
 // reason says who suppresses an alert, and why.
 func (a *alert) reason() string {
 	if len(a.silences) == 0 {
@@ -301,6 +342,9 @@ func (e *Engine) restoreSilences() error {
 	e.silences.refresh(e.clock)
 	for _, id := range sortedKeys(e.silences.all) {
 		e.watchSilence(e.silences.all[id])
+	}
+	for _, ordinal := range sortedKeys(e.incidents) {
+		e.regroupLater(e.incidents[ordinal], "\x00", 0) // whether that was still to come is not saved
 	}
 	for _, a := range e.alerts {
 		for _, id := range a.silencedBy {

@@ -23,6 +23,7 @@ const (
 	timerCommand                  // the id of a command is forgotten
 	timerChange                   // a change is forgotten
 	timerSilence                  // a silence begins, ends or is forgotten
+	timerRegroup                  // an incident has other labels as a group
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -124,6 +125,8 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		at := e.clock
 		inc.row.State, inc.row.ClosedAt = itsm.StateClosed, &at
 		e.note(inc, itsm.EntryState, "closed")
+	case t.kind == timerRegroup:
+		e.regroup(inc.list...)
 	case t.kind == timerForget && !e.opts.Keep && due(inc.forgetDue):
 		e.forget(inc)
 	}

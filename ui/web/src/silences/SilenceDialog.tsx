@@ -77,7 +77,7 @@ export function SilenceDialog({ draft, onClose, onDone }: SilenceDialogProps) {
       )}
       <Until label="Until" hint="It ends by itself." value={until} onChange={setUntil} />
       <Field label="By"><input value={by} onChange={(e) => setBy(e.target.value)} /></Field>
-      <Field label="Why"><textarea rows={2} value={comment} data-first="" onChange={(e) => setComment(e.target.value)} /></Field>
+      <Field label="Why"><textarea rows={2} value={comment} onChange={(e) => setComment(e.target.value)} /></Field>
       {error !== null && <p className="oops" role="alert">{sentence(error)}</p>}
     </Dialog>
   );
