@@ -89,7 +89,7 @@ func New(ctx context.Context, opts Options) (_ *App, err error) {
 	}
 	a.group = a.stream.NewGroup(stream.GroupOptions{
 		Name: memberName(a.Addr()),
-		Own:  func(ctx context.Context, shard int) error { return a.loops[shard].Run(ctx) },
+		Own:  a.runShard,
 	})
 	if err := a.buildLoops(ctx); err != nil {
 		return nil, err

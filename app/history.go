@@ -82,15 +82,27 @@ func openStore(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*store.
 	return history, engine, err
 }
 
-// keepHistory follows the log until ctx is done. Its end is no reason to stop the rest.
+// keepHistory follows the log until ctx is done, whatever shards this process has: what the embedded engine keeps is for
+// this process alone. Its end is no reason to stop the rest.
 func (a *App) keepHistory(ctx context.Context) error {
-	if a.history == nil {
+	if a.engine == nil {
 		return nil
 	}
 	if err := a.history.Run(ctx, historyLog{a.stream}); err != nil {
 		a.log.Error("history is no longer kept; everything else goes on", "err", err)
 	}
 	return nil
+}
+
+// shareHistory follows one partition of each topic, as long as this process has the shard: a ClickHouse that processes share is
+// written by one of them at a time.
+func (a *App) shareHistory(ctx context.Context, shard int) {
+	if a.history == nil || a.engine != nil {
+		return
+	}
+	if err := a.history.Follow(ctx, historyLog{a.stream}, shard); err != nil {
+		a.log.Error("history is no longer kept; everything else goes on", "shard", shard, "err", err)
+	}
 }
 
 // historyLog lets the store read the stream.

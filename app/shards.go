@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"os"
+	"sync"
 
 	"signalbox/itsm"
 	"signalbox/stream"
@@ -30,6 +31,16 @@ func (j journal) Recover(ctx context.Context, load func(itsm.Entity) error) (its
 		return itsm.Position{}, err
 	}
 	return j.Shard.Recover(ctx, load)
+}
+
+// runShard correlates a shard and writes its history for as long as the group gives it to us.
+func (a *App) runShard(ctx context.Context, shard int) error {
+	historyCtx, stop := context.WithCancel(ctx)
+	var history sync.WaitGroup
+	history.Go(func() { a.shareHistory(historyCtx, shard) })
+	defer history.Wait()
+	defer stop()
+	return a.loops[shard].Run(ctx)
 }
 
 // caughtUp tells whether every shard of ours has recovered and applied its log.

@@ -122,6 +122,6 @@ func (s *Store) Version(ctx context.Context, id string) ([]byte, error) {
 
 // Stored is the offset before which a partition of a topic has been stored, or is just being.
 func (s *Store) Stored(ctx context.Context, topic itsm.Topic, partition int) (int64, error) {
-	_, upto, err := s.position(ctx, topic, partition)
-	return upto, err
+	at, err := s.position(ctx, topic, partition)
+	return at.upto, err
 }

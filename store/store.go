@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	clickhouse "github.com/ClickHouse/clickhouse-go/v2"
@@ -56,6 +57,9 @@ type Store struct {
 	names names
 	log   *slog.Logger
 	met   *metrics
+
+	preparing sync.Mutex
+	prepared  bool
 
 	series known
 }

@@ -26,25 +26,55 @@ func topics() []itsm.Topic {
 }
 
 // Run creates the tables and follows the log until ctx is done; then it returns nil. While
-// ClickHouse does not answer it tries again and reads no further.
+// ClickHouse does not answer it tries again and reads no further. It is for a store that one
+// process writes; processes that share one call Follow.
 func (s *Store) Run(ctx context.Context, log Log) error {
-	err := s.patiently(ctx, s.migrate)
-	if err != nil {
+	partitions := 1
+	for _, topic := range topics() {
+		partitions = max(partitions, log.Partitions(topic))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for partition := range partitions {
+		g.Go(func() error { return s.Follow(ctx, log, partition) })
+	}
+	return g.Wait()
+}
+
+// Follow is Run for one partition of each topic that has it. Of several processes one at a time
+// follows a partition; one that was replaced and does not know it yet finds that the place is not
+// where it left it, before it writes.
+func (s *Store) Follow(ctx context.Context, log Log, partition int) error {
+	if err := s.prepare(ctx); err != nil {
 		return ended(ctx, err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, topic := range topics() {
-		for partition := range log.Partitions(topic) {
-			g.Go(func() error {
+		if partition >= log.Partitions(topic) {
+			continue
+		}
+		g.Go(func() error {
+			return s.patiently(ctx, func(ctx context.Context) error {
 				f := &follower{s: s, log: log, topic: topic, partition: partition}
 				if err := f.follow(ctx); err != nil {
 					return fmt.Errorf("store %s/%d: %w", topic, partition, err)
 				}
 				return nil
 			})
-		}
+		})
 	}
 	return ended(ctx, g.Wait())
+}
+
+// prepare creates the tables, once in a process.
+func (s *Store) prepare(ctx context.Context) error {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	if s.prepared {
+		return nil
+	}
+	err := s.patiently(ctx, s.migrate)
+	s.prepared = err == nil
+	return err
 }
 
 func ended(ctx context.Context, err error) error {
@@ -89,6 +119,7 @@ type follower struct {
 	done  int64 // everything before it is stored
 	upto  int64 // where the last block that was noted ends
 	end   int64 // of the log, as last seen
+	known span  // what the table of positions says, if nobody else follows
 	rows  rows
 	since time.Time // when the first row came
 	noted time.Time // when the place was last noted
@@ -96,9 +127,10 @@ type follower struct {
 
 func (f *follower) follow(ctx context.Context) error {
 	err := f.s.patiently(ctx, func(ctx context.Context) (err error) {
-		f.done, f.upto, err = f.s.position(ctx, f.topic, f.partition)
+		f.known, err = f.s.position(ctx, f.topic, f.partition)
 		return err
 	})
+	f.done, f.upto = f.known.done, f.known.upto
 	if err != nil {
 		return err
 	}
@@ -150,7 +182,36 @@ func (f *follower) age(ctx context.Context, next int64) error {
 		return nil
 	}
 	f.noted = time.Now()
-	return f.s.patiently(ctx, func(ctx context.Context) error { return f.s.notePosition(ctx, f.topic, f.partition, next, next) })
+	return f.place(ctx, span{next, next})
+}
+
+// span is a stretch of a partition: everything before done is stored, what is from there to upto may be.
+type span struct{ done, upto int64 }
+
+// errMoved says that somebody else follows the partition, too.
+var errMoved = errors.New("another process has written this partition's history since; beginning again at its place")
+
+// place notes a place, unless it is no longer where we left it.
+func (f *follower) place(ctx context.Context, to span) error {
+	moved := false
+	err := f.s.patiently(ctx, func(ctx context.Context) error {
+		at, err := f.s.position(ctx, f.topic, f.partition)
+		if err != nil {
+			return err
+		}
+		// Ours may be there already, when only the answer was lost.
+		if moved = at != f.known && at != to; moved {
+			return nil
+		}
+		return f.s.notePosition(ctx, f.topic, f.partition, to)
+	})
+	if moved {
+		return errMoved
+	}
+	if err == nil {
+		f.known = to
+	}
+	return err
 }
 
 // note tells of inputs that are gone and were not stored. Those from before history began are none of its own.
@@ -283,8 +344,7 @@ func (f *follower) full(ctx context.Context, next int64) error {
 // write notes the block, then writes it, until ClickHouse has taken both.
 func (f *follower) write(ctx context.Context, upto int64) error {
 	start := time.Now()
-	err := f.s.patiently(ctx, func(ctx context.Context) error { return f.s.notePosition(ctx, f.topic, f.partition, f.done, upto) })
-	if err != nil {
+	if err := f.place(ctx, span{f.done, upto}); err != nil {
 		return err
 	}
 	for _, t := range f.rows.tables() {
@@ -306,19 +366,19 @@ const queryPosition = `SELECT tupleElement(max((upto, done)) AS p, 2), tupleElem
 FROM {table:positions}
 WHERE topic = {topic:String} AND log_partition = {partition:UInt16}`
 
-func (s *Store) position(ctx context.Context, topic itsm.Topic, partition int) (done, upto int64, err error) {
+func (s *Store) position(ctx context.Context, topic itsm.Topic, partition int) (span, error) {
 	var d, u uint64
-	err = s.conn.QueryRow(ctx, s.named(queryPosition), named("topic", string(topic)), named("partition", strconv.Itoa(partition))).Scan(&d, &u)
+	err := s.conn.QueryRow(ctx, s.named(queryPosition), named("topic", string(topic)), named("partition", strconv.Itoa(partition))).Scan(&d, &u)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the position of %s/%d: %w", topic, partition, err)
+		return span{}, fmt.Errorf("read the position of %s/%d: %w", topic, partition, err)
 	}
-	return int64(d), int64(u), nil //nolint:gosec // offsets of Kafka
+	return span{int64(d), int64(u)}, nil //nolint:gosec // offsets of Kafka
 }
 
-func (s *Store) notePosition(ctx context.Context, topic itsm.Topic, partition int, done, upto int64) error {
+func (s *Store) notePosition(ctx context.Context, topic itsm.Topic, partition int, to span) error {
 	b, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.names.Table("positions")+" (topic, log_partition, done, upto)")
 	if err == nil {
-		err = b.Append(string(topic), uint16(partition), uint64(done), uint64(upto)) //nolint:gosec // as Kafka counts them
+		err = b.Append(string(topic), uint16(partition), uint64(to.done), uint64(to.upto)) //nolint:gosec // as Kafka counts them
 	}
 	if err == nil {
 		err = b.Send()

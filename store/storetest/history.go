@@ -248,6 +248,63 @@ func testCrashBetween(e *env) {
 	}
 }
 
+// testSleeper: a process that falls asleep before it notes a block, or between the note and the rows, and wakes up after another has
+// taken over and gone on, writes nothing twice and undoes nothing.
+func testSleeper(e *env) {
+	total := 0
+	publish := func() {
+		for range 300 {
+			e.log.alert(total)
+			total++
+		}
+	}
+	first := e.start(nil)
+	e.until("the tables are there", func() bool { return first.count() == 0 })
+	first.kill()
+	if err := e.conn().Exec(e.ctx, "SYSTEM STOP MERGES "+e.opts.Config.Database+".alert_events"); err != nil {
+		e.Fatal(err)
+	}
+	for name, asleepAt := range map[string]func(stage string, r *http.Request) bool{
+		"before the note": func(stage string, r *http.Request) bool {
+			return stage == "other" && r.URL.Query().Get("param_topic") == string(itsm.TopicAlerts)
+		},
+		"before the rows": func(stage string, r *http.Request) bool {
+			return stage == "before" && strings.Contains(r.URL.Query().Get("query"), ".alert_events ")
+		},
+	} {
+		var seen atomic.Int64
+		asleep, awake := make(chan struct{}), make(chan struct{})
+		sleeper := e.start(func(stage string, r *http.Request) error {
+			// The first question for the place is that of the start.
+			if asleepAt(stage, r) && (stage == "before" || seen.Add(1) > 1) {
+				select {
+				case <-awake:
+				case asleep <- struct{}{}:
+					<-awake
+				}
+			}
+			return nil
+		})
+		publish()
+		select {
+		case <-asleep:
+		case <-time.After(patience):
+			e.Fatalf("%s: it does not get there", name)
+		}
+		other := e.start(nil)
+		publish()
+		e.until(name+": the other has stored all", func() bool { return other.count() == total })
+		other.kill()
+		close(awake)
+		publish()
+		e.until(name+": the sleeper goes on", func() bool { return sleeper.count() == total })
+		if raw := sleeper.raw(); raw != total {
+			e.Errorf("%s: %d rows in the table, want %d", name, raw, total)
+		}
+		sleeper.kill()
+	}
+}
+
 // raw counts the rows as they are, without the queries' own care.
 func (p *process) raw() int {
 	var n uint64

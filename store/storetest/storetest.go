@@ -43,6 +43,7 @@ func Run(t *testing.T, opts store.Options) {
 		{"Volume", testVolume},
 		{"Mistakes", testMistakes},
 		{"CrashBetween", testCrashBetween},
+		{"Sleeper", testSleeper},
 		{"Away", testAway},
 		{"Lost", testLost},
 		{"Retention", testRetention},
