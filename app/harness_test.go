@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
 		mainOfProgram()
 	}
+	if os.Getenv(runBroker) != "" {
+		mainOfBroker()
+	}
 	if err := os.Setenv("SIGNALBOX_CLICKHOUSE_LIBRARY", "off"); err != nil { // history has a test of its own
 		panic(err)
 	}

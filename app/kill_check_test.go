@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,15 +100,15 @@ func (h *killHarness) checkComments() {
 // state that a new owner recovers from checkpoint and log is the replay's, to the last field.
 func (h *killHarness) checkRecovered() {
 	h.t.Helper()
-	runProgram(h.t, "export", "--data-dir", h.path("data"), "--out", h.path("events.jsonl"))
+	h.export(0)
 	runProgram(h.t, "replay", "--events", h.path("events.jsonl"), "--out", h.path("incidents.jsonl"))
 	want, err := os.ReadFile(h.path("incidents.jsonl"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	engine := newTestEngine(h.t)
+	engine := newTestEngine(h.t, 0, 1)
 	h.withLog(func(ctx context.Context, s *stream.Stream) error {
-		at, err := recoverInto(ctx, s, engine)
+		at, err := recoverInto(ctx, s, 0, engine)
 		if err != nil {
 			return err
 		}
@@ -130,35 +132,17 @@ func (h *killHarness) checkRecovered() {
 	}
 }
 
-// checkTopics replays what was recorded up to the last checkpoint of a program that stopped in
+// checkTopics replays what was recorded up to the last checkpoints of programs that stopped in
 // peace. The topics hold what the replay published last, and every row that was ever shown is the
 // replay's of that revision.
 func (h *killHarness) checkTopics() {
 	h.t.Helper()
-	runProgram(h.t, "export", "--data-dir", h.path("data"), "--out", h.path("events.jsonl"))
 	replay := newPublication()
 	published := map[string][]byte{}
 	h.withLog(func(ctx context.Context, s *stream.Stream) error {
-		at, err := recoverInto(ctx, s, newTestEngine(h.t))
-		if err != nil {
-			return err
-		}
-		engine, restarted := newTestEngine(h.t), newRestarted()
-		err = s.Events(ctx, 0, 0, func(r itsm.Record) error {
-			if r.Offset >= at.Offset {
-				return nil
-			}
-			replay.add(engine.Apply(r.Time, r.Input))
-			return restarted.apply(h.t, r)
-		})
-		if err != nil {
-			return err
-		}
-		for key, row := range replay.rows {
-			if !bytes.Equal(row, restarted.published.rows[key]) {
-				h.t.Errorf("an engine that is restarted again and again publishes another row %s (-straight +restarted):\n%s",
-					key, cmp.Diff(string(row), string(restarted.published.rows[key])))
-				break
+		for shard := range s.Shards() {
+			if err := h.replayShard(ctx, s, shard, replay); err != nil {
+				return err
 			}
 		}
 		ctx, stop := context.WithCancel(ctx)
@@ -197,11 +181,62 @@ func (h *killHarness) checkTopics() {
 			break
 		}
 	}
-	h.checkExport()
+	kinds := map[string]int{}
+	for shard := range max(1, h.shards) {
+		h.export(shard)
+		h.countExport(kinds)
+	}
+	h.t.Logf("recorded: %v", kinds)
+	for _, kind := range []string{"alerts", "changes", "commands", "adoptions", "ticks"} {
+		if kinds[kind] == 0 {
+			h.t.Errorf("no %s were recorded", kind)
+		}
+	}
 }
 
-// checkExport requires the export to be read back as it was recorded.
-func (h *killHarness) checkExport() {
+// replayShard applies the records of a shard up to its last checkpoint, once straight and once with an
+// engine that is restarted again and again.
+func (h *killHarness) replayShard(ctx context.Context, s *stream.Stream, shard int, replay *publication) error {
+	h.t.Helper()
+	at, err := recoverInto(ctx, s, shard, newTestEngine(h.t, shard, s.Shards()))
+	if err != nil {
+		return err
+	}
+	engine, straight, restarted := newTestEngine(h.t, shard, s.Shards()), newPublication(), newRestarted(shard, s.Shards())
+	err = s.Events(ctx, shard, 0, func(r itsm.Record) error {
+		if r.Offset >= at.Offset {
+			return nil
+		}
+		straight.add(engine.Apply(r.Time, r.Input))
+		return restarted.apply(h.t, r)
+	})
+	if err != nil {
+		return err
+	}
+	for key, row := range straight.rows {
+		if !bytes.Equal(row, restarted.published.rows[key]) {
+			h.t.Errorf("an engine that is restarted again and again publishes another row %s (-straight +restarted):\n%s",
+				key, cmp.Diff(string(row), string(restarted.published.rows[key])))
+			break
+		}
+	}
+	maps.Copy(replay.last, straight.last)
+	maps.Copy(replay.rows, straight.rows)
+	return nil
+}
+
+// export writes the recorded inputs of a shard with the program's command.
+func (h *killHarness) export(shard int) {
+	h.t.Helper()
+	log := []string{"--data-dir", h.path("data")}
+	if h.brokers != nil {
+		log = []string{"--config", h.path("signalbox.yml")}
+	}
+	runProgram(h.t, append([]string{"export", "--shard", strconv.Itoa(shard), "--out", h.path("events.jsonl")}, log...)...)
+}
+
+// countExport requires the export to be read back as it was recorded, and counts what is in it.
+func (h *killHarness) countExport(kinds map[string]int) {
 	h.t.Helper()
 	f, err := os.Open(h.path("events.jsonl"))
 	if err != nil {
@@ -209,7 +244,6 @@ func (h *killHarness) checkExport() {
 	}
 	defer func() { _ = f.Close() }() // only read
 	reader := events.NewReader(f, events.ReaderOptions{Name: "events.jsonl"})
-	kinds := map[string]int{}
 	for {
 		r, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -228,12 +262,6 @@ func (h *killHarness) checkExport() {
 			kinds["ticks"]++
 		}
 	}
-	h.t.Logf("recorded: %v", kinds)
-	for _, kind := range []string{"alerts", "changes", "commands", "adoptions", "ticks"} {
-		if kinds[kind] == 0 {
-			h.t.Errorf("no %s were recorded", kind)
-		}
-	}
 }
 
 // withLog opens the log of the program, which must not be running.
@@ -241,14 +269,17 @@ func (h *killHarness) withLog(use func(context.Context, *stream.Stream) error) {
 	h.t.Helper()
 	cfg := DefaultConfig()
 	cfg.Server.DataDir = h.path("data")
+	if h.brokers != nil {
+		cfg.Kafka.Brokers, cfg.Kafka.TopicPrefix, cfg.Kafka.Shards = h.brokers, h.prefix, h.shards
+	}
 	if err := withStream(h.t.Context(), cfg, func(s *stream.Stream) error { return use(h.t.Context(), s) }); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func newTestEngine(t *testing.T) *correlate.Engine {
+func newTestEngine(t *testing.T, shard, shards int) *correlate.Engine {
 	t.Helper()
-	engine, err := correlate.New(correlate.Options{Shards: 1, Config: correlate.DefaultConfig()})
+	engine, err := correlate.New(correlate.Options{Shard: shard, Shards: shards, Config: correlate.DefaultConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,8 +287,8 @@ func newTestEngine(t *testing.T) *correlate.Engine {
 }
 
 // recoverInto takes the shard over as a new owner does, and brings an engine to its checkpoint.
-func recoverInto(ctx context.Context, s *stream.Stream, engine *correlate.Engine) (itsm.Position, error) {
-	shard := s.Shard(0)
+func recoverInto(ctx context.Context, s *stream.Stream, n int, engine *correlate.Engine) (itsm.Position, error) {
+	shard := s.Shard(n)
 	at, err := shard.Recover(ctx, engine.Restore)
 	if err != nil {
 		return at, err
@@ -277,6 +308,8 @@ func recoverInto(ctx context.Context, s *stream.Stream, engine *correlate.Engine
 
 // restarted is an engine that goes through a checkpoint every few records.
 type restarted struct {
+	shard, shards int
+
 	engine    *correlate.Engine
 	saved     map[string]itsm.Entity
 	versions  map[string][]byte
@@ -286,14 +319,14 @@ type restarted struct {
 
 const restartEvery = 60
 
-func newRestarted() *restarted {
-	return &restarted{saved: map[string]itsm.Entity{}, versions: map[string][]byte{}, published: newPublication()}
+func newRestarted(shard, shards int) *restarted {
+	return &restarted{shard: shard, shards: shards, saved: map[string]itsm.Entity{}, versions: map[string][]byte{}, published: newPublication()}
 }
 
 func (r *restarted) apply(t *testing.T, record itsm.Record) error {
 	t.Helper()
 	if r.engine == nil {
-		r.engine = newTestEngine(t)
+		r.engine = newTestEngine(t, r.shard, r.shards)
 	}
 	if a := record.Input.Adopt; a != nil {
 		for _, v := range []*itsm.Version{a.Estate, a.Rules} {
@@ -313,7 +346,7 @@ func (r *restarted) apply(t *testing.T, record itsm.Record) error {
 		}
 	}
 	at := r.engine.Position()
-	r.engine = newTestEngine(t)
+	r.engine = newTestEngine(t, r.shard, r.shards)
 	for _, e := range r.saved {
 		if err := r.engine.Restore(e); err != nil {
 			return err

@@ -33,7 +33,9 @@ const (
 // BrokerOptions are what StartBroker needs.
 type BrokerOptions struct {
 	// DataDir is the folder of the log. It belongs to one process at a time.
-	DataDir    string
+	DataDir string
+	// Port of 127.0.0.1; 0: a free one.
+	Port       int
 	Config     Config
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -89,7 +91,7 @@ func newBrokerMetrics(reg prometheus.Registerer) *brokerMetrics {
 	}
 }
 
-// StartBroker starts the embedded broker on a free port of 127.0.0.1. It repairs what a crash
+// StartBroker starts the embedded broker on 127.0.0.1. It repairs what a crash
 // during a compaction left, compacts, and only then is its address known to anybody.
 func StartBroker(opts BrokerOptions) (_ *Broker, err error) {
 	switch {
@@ -127,7 +129,7 @@ func StartBroker(opts BrokerOptions) (_ *Broker, err error) {
 		return nil, fmt.Errorf("repair the log after an interrupted compaction: %w", err)
 	}
 	b.met = newBrokerMetrics(opts.Registerer)
-	if err := b.startCluster(); err != nil {
+	if err := b.startCluster(opts.Port); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -148,8 +150,9 @@ func isCompacted(t kafka.TopicConfig) bool {
 	return false
 }
 
-func (b *Broker) startCluster() (err error) {
+func (b *Broker) startCluster(port int) (err error) {
 	b.cluster, err = kfake.NewCluster(
+		kfake.Ports(port),
 		kfake.NumBrokers(1),
 		kfake.DataDir(b.logDir()),
 		kfake.SyncWrites(),
@@ -161,6 +164,9 @@ func (b *Broker) startCluster() (err error) {
 			// kfake applies the retention to compacted topics, too, where it would eat what is in force.
 			"log.retention.ms":  "-1",
 			"message.max.bytes": strconv.Itoa(maxMessage),
+			// Whatever Config takes.
+			"group.min.session.timeout.ms": strconv.FormatInt(minSession.Milliseconds(), 10),
+			"group.max.session.timeout.ms": strconv.FormatInt(maxSession.Milliseconds(), 10),
 		}),
 	)
 	if err != nil {

@@ -57,6 +57,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// What kafka.session_timeout may be.
+const minSession, maxSession = time.Second, 30 * time.Minute
+
 var prefixPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,100}$`)
 
 // Validate returns every fault, each with its path in the file.
@@ -80,7 +83,7 @@ func (c *Config) Validate() error {
 	fault(c.QueueBytes < maxPart, "queue_bytes", "must be at least %d, got %d", maxPart, c.QueueBytes)
 	fault(c.QueueEntries < 1, "queue_entries", "must be positive, got %d", c.QueueEntries)
 	fault(c.ProduceTimeout < time.Second, "produce_timeout", "must be at least 1s, got %s", c.ProduceTimeout)
-	fault(c.SessionTimeout < time.Second || c.SessionTimeout > time.Hour, "session_timeout", "must be 1s to 1h, got %s", c.SessionTimeout)
+	fault(c.SessionTimeout < minSession || c.SessionTimeout > maxSession, "session_timeout", "must be 1s to 30m, got %s", c.SessionTimeout)
 	for i, b := range c.Brokers {
 		fault(b == "", fmt.Sprintf("brokers[%d]", i), "is empty")
 	}

@@ -150,6 +150,8 @@ func (g *Group) Run(ctx context.Context) (err error) {
 			continue // the group is to be shared anew
 		case errors.Is(err, errRun) || refused(err):
 			return err
+		case lapsed(err):
+			continue // others have come or gone meanwhile
 		}
 		g.s.met.groupErrors.Inc()
 		g.log.WarnContext(ctx, "not a member of the group now; trying again, the shards here go on", "err", err, "pause", pause)
@@ -171,6 +173,11 @@ var errRun = errors.New("a shard ended")
 // refused tells whether to ask again would help nobody.
 func refused(err error) bool {
 	return errors.Is(err, kafka.GroupAuthorizationFailed) || errors.Is(err, kafka.InvalidSessionTimeout) || errors.Is(err, kafka.InvalidGroupId)
+}
+
+// lapsed tells whether the group has moved on without us, so that to join again is all there is to do.
+func lapsed(err error) bool {
+	return errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration)
 }
 
 // generation is one sharing-out of the shards.
@@ -423,7 +430,7 @@ func (g *Group) stay(ctx context.Context, gen generation) error {
 			g.start(ctx, gen, gone)
 		case errors.Is(err, kafka.RebalanceInProgress):
 			return nil
-		case errors.Is(err, kafka.UnknownMemberId), errors.Is(err, kafka.IllegalGeneration):
+		case lapsed(err):
 			g.log.WarnContext(ctx, "the session was lost; joining again", "err", err)
 			return nil
 		case transient(err):

@@ -21,7 +21,7 @@ type LogReader struct {
 
 // LogReader returns a reader of events or of a public topic. Partitions are those of Partitions.
 func (s *Stream) LogReader(topic itsm.Topic, partition int, from int64) *LogReader {
-	return &LogReader{s: s, at: place{topic, partition}, in: s.fetcher(topic, partition, from), give: newPatience(s.cfg.ProduceTimeout * 6)}
+	return &LogReader{s: s, at: place{topic, partition}, in: s.fetcher(topic, partition, from), give: newPatience(forever)}
 }
 
 // Partitions is how many partitions a topic has.

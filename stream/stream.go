@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -235,6 +236,9 @@ type patience struct {
 	since time.Time
 }
 
+// forever is for readers that others depend on: they have nothing better to do than to wait for the broker.
+const forever = time.Duration(math.MaxInt64)
+
 func newPatience(limit time.Duration) *patience { return &patience{limit: limit} }
 
 func (p *patience) reset() { p.since = time.Time{} }
@@ -245,10 +249,12 @@ func (p *patience) retry(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, kafka.Unknown) { // e.g. the embedded broker's disk is full
-		return fmt.Errorf("%w: %w", itsm.ErrUnavailable, err)
-	}
-	if !transient(err) {
+	switch {
+	case errors.Is(err, kafka.Unknown): // e.g. the embedded broker's disk is full
+		if p.limit < forever {
+			return fmt.Errorf("%w: %w", itsm.ErrUnavailable, err)
+		}
+	case !transient(err):
 		return err
 	}
 	now := time.Now()

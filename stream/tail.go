@@ -64,7 +64,7 @@ type tail struct {
 func (t *tail) follow(ctx context.Context, at place) error {
 	f := t.s.fetcher(at.topic, at.partition, 0)
 	defer f.close()
-	give := newPatience(t.s.cfg.ProduceTimeout * 6)
+	give := newPatience(forever)
 	versions := newAssembler(func(string) bool { return true })
 	target, caughtUp := int64(-1), false
 	for {

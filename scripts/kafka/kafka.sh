@@ -41,6 +41,7 @@ run() {
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		group.initial.rebalance.delay.ms=0
+		group.min.session.timeout.ms=1000
 		log.cleaner.backoff.ms=1000
 		message.max.bytes=68157440
 		replica.fetch.max.bytes=68157440
