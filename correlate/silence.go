@@ -48,12 +48,12 @@ func newSilence(in *itsm.Silence) (*silence, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &silence{Silence: *in, matchers: ms, grouped: ms.Names(groupIncident, groupCause, groupPriority), described: map[string]string{}}
+	s := &silence{Silence: *in, matchers: ms, grouped: ms.Names(itsm.GroupIncident, itsm.GroupCause, itsm.GroupPriority), described: map[string]string{}}
 	equal := func(m itsm.Matcher) bool { return m.IsEqual && !m.IsRegex && m.Value != "" }
-	named := slices.ContainsFunc(in.Matchers, func(m itsm.Matcher) bool { return m.Name == groupIncident && equal(m) })
+	named := slices.ContainsFunc(in.Matchers, func(m itsm.Matcher) bool { return m.Name == itsm.GroupIncident && equal(m) })
 	for _, m := range in.Matchers {
 		switch {
-		case m.Name != groupCause && m.Name != groupPriority:
+		case m.Name != itsm.GroupCause && m.Name != itsm.GroupPriority:
 		case named && equal(m):
 			s.described[m.Name] = m.Value
 		default:
@@ -73,14 +73,6 @@ func (s *silence) match(a *alert) bool {
 	})
 }
 
-// The labels that an incident has as a group of alerts (docs/adr/0010): tools that show it build
-// silences from them.
-const (
-	groupIncident = "incident"
-	groupCause    = "cause"
-	groupPriority = "priority"
-)
-
 // label gives the value of a label of an alert, else of its incident as a group.
 func (a *alert) label(name string) string {
 	if a.labels.Has(name) {
@@ -91,13 +83,13 @@ func (a *alert) label(name string) string {
 		return ""
 	}
 	switch row := &m.inc.row; name {
-	case groupIncident:
+	case itsm.GroupIncident:
 		return row.Number
-	case groupPriority:
+	case itsm.GroupPriority:
 		if row.Priority > 0 {
 			return strconv.Itoa(row.Priority)
 		}
-	case groupCause:
+	case itsm.GroupCause:
 		return causeOf(row)
 	}
 	return ""
@@ -139,7 +131,7 @@ func (s *silences) refresh(at time.Time) bool {
 	s.active, s.byLabel, s.rest, s.grouped, s.moving = active, map[itsm.Label][]*silence{}, nil, false, false
 	for _, x := range active {
 		s.grouped, s.moving = s.grouped || x.grouped, s.moving || x.moving
-		if l, ok := x.matchers.Equality(); ok && l.Name != groupIncident && l.Name != groupCause && l.Name != groupPriority {
+		if l, ok := x.matchers.Equality(); ok && l.Name != itsm.GroupIncident && l.Name != itsm.GroupCause && l.Name != itsm.GroupPriority {
 			s.byLabel[l] = append(s.byLabel[l], x)
 		} else {
 			s.rest = append(s.rest, x)

@@ -235,7 +235,7 @@ const (
 	EntryPriority  EntryKind = "priority"
 	EntryUndone    EntryKind = "undone"
 	EntryCommented EntryKind = "comment"
-	// EntrySuppressed: silences hold all of its firing alerts now, or no longer do.
+	// EntrySuppressed: all of its firing alerts are silenced or inhibited now, or no longer are.
 	EntrySuppressed EntryKind = "suppressed"
 )
 

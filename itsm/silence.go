@@ -53,6 +53,14 @@ func (m Matcher) String() string {
 	return fmt.Sprintf("%s%s%q", m.Name, op, m.Value)
 }
 
+// The labels that an incident has as a group of alerts (docs/adr/0010-alertmanager-api.md). Tools
+// that show it build matchers from them.
+const (
+	GroupIncident = "incident" // its number
+	GroupCause    = "cause"    // the item of its best cause; not there without any
+	GroupPriority = "priority"
+)
+
 // SilenceState says where a silence stands in time.
 type SilenceState string
 

@@ -25,7 +25,6 @@ func (u *UI) alertmanagerRoutes() map[string]http.HandlerFunc {
 		"GET /api/v2/alerts":                 u.handleListedAlerts,
 		"GET /api/v2/alerts/groups":          u.handleAlertGroups,
 		"GET /api/v2/receivers":              handleReceivers,
-		"GET /api/v1/silences":               u.handleSilencePage,
 		"GET /api/v2/silences":               u.handleSilences,
 		"POST /api/v2/silences":              u.handlePostSilence,
 		"GET /api/v2/silence/{silenceID}":    u.handleSilence,
@@ -180,7 +179,7 @@ func (u *UI) listed(f alertFilter) []listedAlert {
 // mayMatch tells cheaply, without decoding, that an alert has not the value that a matcher wants.
 func (f *alertFilter) mayMatch(c currentAlert) bool {
 	for _, m := range f.matchers {
-		ofGroup := c.incident != nil && (m.Name == groupIncident || m.Name == groupCause || m.Name == groupPriority)
+		ofGroup := c.incident != nil && (m.Name == itsm.GroupIncident || m.Name == itsm.GroupCause || m.Name == itsm.GroupPriority)
 		if m.Op == "=" && m.Value != "" && !ofGroup && !c.mayHold(m.Value) {
 			return false
 		}
@@ -202,21 +201,14 @@ func (f *alertFilter) matches(a *listedAlert) bool {
 	return true
 }
 
-// The labels that an incident has as a group.
-const (
-	groupIncident = "incident"
-	groupCause    = "cause"
-	groupPriority = "priority"
-)
-
 // groupLabels are the labels of the group that an incident is; none without an incident.
 func groupLabels(in *row) itsm.Labels {
 	if in == nil {
 		return nil
 	}
-	labels := itsm.Labels{{Name: groupIncident, Value: in.Number}, {Name: groupPriority, Value: strconv.Itoa(in.Priority)}}
+	labels := itsm.Labels{{Name: itsm.GroupIncident, Value: in.Number}, {Name: itsm.GroupPriority, Value: strconv.Itoa(in.Priority)}}
 	if cause := in.bestCause(); cause != "" {
-		labels = append(labels, itsm.Label{Name: groupCause, Value: cause})
+		labels = append(labels, itsm.Label{Name: itsm.GroupCause, Value: cause})
 	}
 	labels.Sort()
 	return labels

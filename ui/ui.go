@@ -122,6 +122,7 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"POST /api/v1/incidents/{id}/{action}": u.handleCommand,
 		"GET /api/v1/alerts":                   u.handleAlerts,
 		"GET /api/v1/board":                    u.handleBoard,
+		"GET /api/v1/silences":                 u.handleSilencePage,
 		"GET /api/v1/items":                    u.handleItems,
 		"GET /api/v1/items/{id...}":            u.handleItem,
 		"GET /api/v1/relations":                u.handleRelations,

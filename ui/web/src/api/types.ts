@@ -126,7 +126,7 @@ export interface paths {
         /**
          * Make a silence, or change the one of the given id
          * @description A silence marks the alerts it matches as suppressed and removes nothing. Matchers see an alert's labels and, where it has none of that
-         *     name, those of its incident as a group (`incident`, `cause`, `priority`). The answer comes when the alerts are marked. As in
+         *     name, those of its incident as a group (`incident`, `cause`, `priority`). The answer comes when the engine has taken it; the marks of single alerts are seen a moment later. As in
          *     Alertmanager a change that would rewrite the past expires the silence and makes a new one.
          */
         post: operations["postSilence"];
