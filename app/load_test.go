@@ -282,7 +282,7 @@ func (l *loaded) compare(wave [][]byte, ours float64) {
 	accepted, took = am.post(wave, *loadTest)
 	steady := float64(accepted) / took.Seconds()
 	name, _, _ := strings.Cut(string(version), " (")
-	l.t.Logf("%s: first wave %.0f/s, steady %.0f/s, %.1f µs of processor time each, %d MB; Signalbox takes %.2f times as many, on disk and correlated",
+	l.t.Logf("%s: first wave %.0f/s, steady %.0f/s, %.1f µs of processor time each, %d MB; Signalbox takes %.2f times as many, acknowledged by its broker and correlated",
 		name, first, steady, perAlert(am.cpu()-cpu, accepted), am.peakMemory(), ours/steady)
 }
 
