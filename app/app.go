@@ -156,7 +156,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 	}
 	doors.Register(mux)
 	options := ui.Options{
-		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Sources: sourcesOf(doors), Ready: a.ready.Load,
+		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Ready: a.ready.Load,
 		NoHistory: a.noHistory, Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
 	}
 	if a.history != nil {
@@ -196,17 +196,6 @@ func readsBoard(path string) bool {
 	rest, ok := strings.CutPrefix(path, "/api/v1/")
 	first, _, _ := strings.Cut(rest, "/")
 	return ok && first != "ingest" && first != "status" && first != "openapi.yaml"
-}
-
-// sourcesOf translates what the doors know of their senders for the connect page.
-func sourcesOf(doors *ingest.Ingest) func() []ui.Source {
-	return func() []ui.Source {
-		var out []ui.Source
-		for _, s := range doors.Sources() {
-			out = append(out, ui.Source(s))
-		}
-		return out
-	}
 }
 
 // Addr is the address that the server listens on.

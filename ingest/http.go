@@ -50,13 +50,14 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door *Receiver) 
 	if err != nil {
 		return in.refuse(w, door, faultOf(err))
 	}
-	batch, err := door.Decode(body, Arrival{At: time.Now().UTC(), ResolveTimeout: in.cfg.ResolveTimeout, IgnoreLabels: in.cfg.Identity.IgnoreLabels})
+	arrival := Arrival{At: time.Now().UTC(), ResolveTimeout: in.cfg.ResolveTimeout, IgnoreLabels: in.cfg.Identity.IgnoreLabels}
+	batch, err := door.Decode(body, arrival)
 	source, named := sourceOf(r, batch.Source)
 	switch {
 	case !named:
 		return in.refuse(w, door, &fault{http.StatusBadRequest, "invalid_source", "source: at most 1024 bytes of valid UTF-8 are expected"})
 	case err != nil:
-		in.sources.note(door.Name, source, 0, 1, err.Error())
+		in.sources.note(source, Payload{At: arrival.At, Kind: door.Name, Size: len(body), Body: body, Fault: err.Error(), Refused: 1})
 		return in.refuse(w, door, &fault{http.StatusBadRequest, "invalid_body", err.Error()})
 	}
 	in.metrics.unknown.WithLabelValues(door.Name).Add(float64(batch.Unknown))
@@ -64,8 +65,18 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door *Receiver) 
 		return in.refuse(w, door, overloaded())
 	}
 	in.metrics.refused.WithLabelValues(door.Name, "invalid").Add(float64(batch.RefusedCount))
-	in.sources.note(door.Name, source, batch.Accepted(), batch.RefusedCount, firstReason(batch.Refused))
+	in.sources.note(source, payloadOf(door, arrival.At, body, &batch))
 	return answer(w, door, &batch)
+}
+
+// payloadOf is what is kept of a payload that was taken.
+func payloadOf(door *Receiver, at time.Time, body []byte, b *Batch) Payload {
+	p := Payload{At: at, Kind: door.Name, Size: len(body), Body: body, Accepted: b.Accepted(), Refused: b.RefusedCount, Refusals: b.Refused}
+	p.Alerts = make([]itsm.Fingerprint, min(len(b.Alerts), MaxKeptAlerts))
+	for i := range p.Alerts {
+		p.Alerts[i] = b.Alerts[i].Fingerprint
+	}
+	return p
 }
 
 // append hands what was taken to the log. An error means that the sender should come again.

@@ -117,4 +117,7 @@ func (in *Ingest) Register(mux *http.ServeMux) {
 }
 
 // Sources tells who has sent something, the latest first.
-func (in *Ingest) Sources() []Source { return in.sources.list() }
+func (in *Ingest) Sources() []Source { return in.sources.list(time.Now()) }
+
+// LastPayload returns the last payload of a source; false when it has sent none.
+func (in *Ingest) LastPayload(source string) (Payload, bool) { return in.sources.payload(source) }

@@ -769,12 +769,16 @@ func TestIngest_Sources(t *testing.T) {
 	h.post(t, webhookPath, strings.NewReader(paths()[webhookPath](ingesttest.Good("a"))))
 	h.post(t, postPath+"?source=prom-a", strings.NewReader(paths()[postPath](ingesttest.Good("a"), `{}`)))
 	h.post(t, postPath+"?source=prom-a", strings.NewReader(`nonsense`))
+	h.post(t, eventsPath+"?source=prom-a", strings.NewReader(`{"change":{"id":"c","kind":"deploy","items":["i"]}}`))
 	got := h.room.Sources()
-	if len(got) != 2 || got[0].Name != "prom-a" || got[0].Kind != "prometheus" || got[1].Name != "http://am-0:9093" || got[1].Kind != "alertmanager" {
+	if len(got) != 2 || got[0].Name != "prom-a" || got[0].Kind != "events" || got[1].Name != "http://am-0:9093" || got[1].Kind != "alertmanager" {
 		t.Fatalf("got %+v", got)
 	}
-	if s := got[0]; s.Accepted != 1 || s.Refused != 2 || s.LastRefused == nil || !strings.Contains(*s.LastRefused, "a list is expected") || s.LastAt.IsZero() {
+	if s := got[0]; s.Accepted != 2 || s.Refused != 2 || s.LastRefused == nil || !strings.Contains(*s.LastRefused, "a list is expected") || s.LastAt.IsZero() {
 		t.Errorf("got %+v", s)
+	}
+	if want := []string{"events", "prometheus"}; !slices.Equal(got[0].Doors, want) {
+		t.Errorf("doors %v, want %v", got[0].Doors, want)
 	}
 	if s := got[1]; s.Accepted != 1 || s.Refused != 0 || s.LastRefused != nil {
 		t.Errorf("got %+v", s)
@@ -784,6 +788,42 @@ func TestIngest_Sources(t *testing.T) {
 	}
 	if got := h.room.Sources(); len(got) != 1000 || got[0].Name != "s1199" {
 		t.Errorf("%d sources, the last %s", len(got), got[0].Name)
+	}
+}
+
+func TestIngest_LastPayload(t *testing.T) {
+	h := newHouse(t)
+	if _, ok := h.room.LastPayload("prom-a"); ok {
+		t.Error("there is a payload before there was one")
+	}
+	body := paths()[postPath](ingesttest.Good("a"), `{}`, ingesttest.Good("b"))
+	h.post(t, postPath+"?source=prom-a", strings.NewReader(body), func(r *http.Request) { r.Header.Set("Authorization", "Bearer hidden") })
+	got, ok := h.room.LastPayload("prom-a")
+	if !ok || got.Kind != "prometheus" || string(got.Body) != body || got.Size != len(body) || got.Accepted != 2 || got.Refused != 1 || got.Fault != "" {
+		t.Errorf("got %+v", got)
+	}
+	if strings.Contains(fmt.Sprintf("%+v", got), "hidden") {
+		t.Error("a header is kept")
+	}
+	if len(got.Refusals) != 1 || got.Refusals[0].Index != 1 {
+		t.Errorf("refused %+v", got.Refusals)
+	}
+	alerts := h.alerts()
+	if len(got.Alerts) != 2 || got.Alerts[0] != alerts[0].Fingerprint || got.Alerts[1] != alerts[1].Fingerprint {
+		t.Errorf("accepted %v", got.Alerts)
+	}
+	before := string(got.Body)
+	h.post(t, postPath+"?source=prom-a", strings.NewReader(`nonsense`))
+	if string(got.Body) != before {
+		t.Error("a payload that was given away has changed")
+	}
+	if got, _ = h.room.LastPayload("prom-a"); string(got.Body) != "nonsense" || got.Fault == "" || len(got.Alerts) != 0 || len(got.Refusals) != 0 {
+		t.Errorf("got %+v", got)
+	}
+	large := "[" + strings.Repeat(" ", ingest.MaxKeptBody) + "]"
+	h.post(t, postPath+"?source=prom-a", strings.NewReader(large))
+	if got, _ = h.room.LastPayload("prom-a"); string(got.Body) != large[:ingest.MaxKeptBody] || got.Size != len(large) {
+		t.Errorf("%d bytes of %d are kept", len(got.Body), got.Size)
 	}
 }
 

@@ -125,6 +125,7 @@ type alertText struct {
 	Suppressed  *string     `json:"suppressed"`
 	SilencedBy  []string    `json:"silencedBy"`
 	Count       int         `json:"count"`
+	Tried       string      `json:"tried"`
 }
 
 // matchAlert tests what is indexed first and decodes the alert only when the rest needs it.
@@ -152,7 +153,7 @@ func matchAlertField(m *query.Matcher, a *alert, in *row, now time.Time, decode 
 	case "fingerprint":
 		return m.Text(a.fingerprint.String())
 	case "status":
-		return m.Text(string([]itsm.Status{itsm.StatusFiring, itsm.StatusExpired, itsm.StatusResolved}[a.status]))
+		return m.Text(string(a.statusWord()))
 	case "severity":
 		return m.Text(severityWord(a.severity))
 	case "item":

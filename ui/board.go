@@ -19,7 +19,7 @@ func (u *UI) figures(now time.Time) figures {
 	u.views.mu.Lock()
 	f := figures{Comparison: u.views.compare(now), Counts: u.views.totals()}
 	u.views.mu.Unlock()
-	for _, s := range u.sources() {
+	for _, s := range u.senders.Sources() {
 		f.Counts.Refused += s.Refused
 	}
 	return f

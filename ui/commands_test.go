@@ -290,7 +290,7 @@ func TestTestAlert(t *testing.T) {
 func TestFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newRoom(t, func(u *UI) {
-			u.sources = func() []Source { return []Source{{Name: "prom-a", Kind: "prometheus", Accepted: 5, Refused: 2}} }
+			u.senders = fakeSenders{sources: []Source{{Name: "prom-a", Kind: "prometheus", Doors: []string{}, Accepted: 5, Refused: 2}}}
 		})
 		group := func(key string) func(*itsm.AlertState) { return func(a *itsm.AlertState) { a.Group = key } }
 		w.putIncident(anIncident(1))

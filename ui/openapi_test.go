@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -196,7 +197,7 @@ func (h *house) doors() {
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager", `{"version":"4","alerts":[{"status":"firing","labels":{}}]}`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager", `[`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/ingest/alertmanager/events", `{}`)
-	h.want(http.StatusOK, http.MethodPost, "/api/v2/alerts", `[`+alert("Slow", "elsewhere")+`]`)
+	h.want(http.StatusOK, http.MethodPost, "/api/v2/alerts?source="+url.QueryEscape("http://am:9093/x y"), `[`+alert("Slow", "elsewhere")+`]`)
 	h.want(http.StatusOK, http.MethodPost, "/api/v1/ingest/alertmanager/events", `[{"instance":"am-1","data":{"alertCreated":{"alert":{"labels":{"labels":[{"key":"alertname","value":"Slow"},
 		{"key":"hostname","value":"elsewhere"},{"key":"severity","value":"critical"}]},"annotations":{"labels":[{"key":"summary","value":"it is down"}]},"startsAt":"`+at+`"}}}}]`)
 	h.want(http.StatusBadRequest, http.MethodPost, "/api/v2/alerts", `[{"labels":{}}]`)
@@ -212,10 +213,12 @@ func (h *house) lists() {
 	for _, uri := range []string{
 		"/api/v1/incidents", "/api/v1/incidents?state=new&sort=-alerts&limit=1&q=priority%3C%3D5", "/api/v1/incidents/" + id, "/api/v1/incidents/" + id + "/alerts?sort=-startsAt",
 		"/api/v1/incidents/" + id + "/timeline?sort=-seq", "/api/v1/incidents/" + id + "/path", "/api/v1/alerts?limit=2&q=status%3Dfiring", "/api/v1/items/host-a",
-		"/api/v1/status", "/api/v1/openapi.yaml",
+		"/api/v1/status", "/api/v1/openapi.yaml", "/api/v1/sources",
 	} {
 		h.want(http.StatusOK, http.MethodGet, uri, "")
 	}
+	h.want(http.StatusOK, http.MethodGet, "/api/v1/sources/"+url.PathEscape("http://am:9093/x y")+"/last", "")
+	h.want(http.StatusNotFound, http.MethodGet, "/api/v1/sources/nobody/last", "")
 	h.want(http.StatusBadRequest, http.MethodGet, "/api/v1/incidents?limit=0", "")
 	h.want(http.StatusNotFound, http.MethodGet, "/api/v1/incidents/nope", "")
 }

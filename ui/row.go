@@ -75,7 +75,8 @@ type alert struct {
 	fingerprint itsm.Fingerprint
 	group       unique.Handle[string]
 	item        unique.Handle[string] // of "" when not bound
-	startsAt    int64                 // nanoseconds since 1970
+	source      unique.Handle[string]
+	startsAt    int64 // nanoseconds since 1970
 	lastStarts  int64
 	endsAt      int64 // 0: not known
 	severity    uint8 // rank
@@ -109,12 +110,13 @@ func newAlert(fp itsm.Fingerprint, value []byte) (*alert, error) {
 		EndsAt       *time.Time    `json:"endsAt"`
 		Suppressed   *string       `json:"suppressed"`
 		Group        string        `json:"group"`
+		Source       string        `json:"source"`
 	}
 	if err := json.Unmarshal(value, &in); err != nil {
 		return nil, fmt.Errorf("decode alert: %w", err)
 	}
 	a := &alert{
-		raw: bytes.Clone(value), fingerprint: fp, group: unique.Make(in.Group), item: unique.Make(""),
+		raw: bytes.Clone(value), fingerprint: fp, group: unique.Make(in.Group), item: unique.Make(""), source: unique.Make(in.Source),
 		startsAt: in.StartsAt.UnixNano(), lastStarts: in.LastStartsAt.UnixNano(),
 		severity: uint8(in.Severity.Rank()), status: statusOf(in.Status), suppressed: in.Suppressed != nil,
 	}
@@ -125,6 +127,10 @@ func newAlert(fp itsm.Fingerprint, value []byte) (*alert, error) {
 		a.endsAt = in.EndsAt.UnixNano()
 	}
 	return a, nil
+}
+
+func (a *alert) statusWord() itsm.Status {
+	return [...]itsm.Status{itsm.StatusFiring, itsm.StatusExpired, itsm.StatusResolved}[a.status]
 }
 
 func (a *alert) firing() bool  { return a.status == statusFiring }

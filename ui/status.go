@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// Source is what the doors know of one sender.
-type Source struct {
-	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`   // the door: alertmanager, prometheus, events
-	LastAt   *time.Time `json:"lastAt"` // of the last payload
-	Accepted int64      `json:"accepted"`
-	Refused  int64      `json:"refused"`
-	// LastRefused says why the last refused alert or payload was refused; nil: none was.
-	LastRefused *string `json:"lastRefused"`
-}
-
 type status struct {
 	Version string       `json:"version"`
 	Ready   bool         `json:"ready"`
@@ -32,7 +21,7 @@ type estateStatus struct {
 }
 
 func (u *UI) handleStatus(w http.ResponseWriter, r *http.Request) {
-	s := status{Version: u.version, Ready: u.ready(), Listen: u.listen, Sources: u.sources(), Estate: u.estateStatus(), figures: u.figures(time.Now())}
+	s := status{Version: u.version, Ready: u.ready(), Listen: u.listen, Sources: u.senders.Sources(), Estate: u.estateStatus(), figures: u.figures(time.Now())}
 	if s.Sources == nil {
 		s.Sources = []Source{}
 	}

@@ -37,8 +37,8 @@ type Options struct {
 	Door     Door
 	Versions Versions
 	Shards   int // that adopt an estate
-	// Sources tells what the doors know of their senders; nil: nothing.
-	Sources func() []Source
+	// Senders tells what the doors know of who sends; nil: nothing.
+	Senders Senders
 	// History answers questions about the past; nil: there is none, for the reason NoHistory.
 	History   History
 	NoHistory string
@@ -58,7 +58,7 @@ type UI struct {
 	noHistory   string
 	store       Versions
 	shards      int
-	sources     func() []Source
+	senders     Senders
 	ready       func() bool
 	listen      string
 	version     string
@@ -93,15 +93,15 @@ func New(o Options) (*UI, error) {
 	}
 	m := newMetrics(o.Registerer)
 	u := &UI{
-		door: o.Door, store: o.Versions, shards: o.Shards, sources: o.Sources, ready: o.Ready, listen: o.Listen, version: o.Version,
+		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), web: web,
 		history: o.History, noHistory: o.NoHistory,
 	}
 	watchTotals(o.Registerer, u.views)
 	exposeAlertmanagerVersion(o.Registerer, u.versionInfo())
-	if u.sources == nil {
-		u.sources = func() []Source { return nil }
+	if u.senders == nil {
+		u.senders = nobody{}
 	}
 	if u.ready == nil {
 		u.ready = func() bool { return true }
@@ -128,6 +128,8 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"GET /api/v1/relations":                u.handleRelations,
 		"GET /api/v1/estate":                   u.handleGetEstate,
 		"PUT /api/v1/estate":                   u.handlePutEstate,
+		"GET /api/v1/sources":                  u.handleSources,
+		"GET /api/v1/sources/{name}/last":      u.handleLastPayload,
 		"GET /api/v1/status":                   u.handleStatus,
 		"POST /api/v1/ingest/test":             u.handleTestAlert,
 		"GET /api/v1/openapi.yaml":             handleOpenAPI,

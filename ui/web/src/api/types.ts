@@ -609,6 +609,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who sends alerts, and what becomes of them
+         * @description What came through the doors is counted by the process that answers, since it began; so is `lastAt`. What became of the
+         *     alerts is known by every process, so that sources are listed, too, that only another process has heard. Sorted by name.
+         */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{name}/last": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last payload of a source, what was refused of it, and which item each alert was bound to
+         * @description The first 64 KiB of the body, the first 100 refusals and the first 1,000 accepted alerts are kept, of up to 1,000 sources
+         *     and 16 MiB of bodies together. Headers are never kept. How the alerts stand is read when this is asked.
+         */
+        get: operations["getLastPayload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -1259,17 +1301,89 @@ export interface components {
         };
         Source: {
             name: string;
-            /** @description The door: alertmanager, prometheus, events … */
+            /** @description The door of the last payload: alertmanager, prometheus, events … */
             kind: string;
+            /** @description All doors it has come through. */
+            doors: string[];
             /**
              * Format: date-time
-             * @description Of the last payload.
+             * @description Of the last payload; null: nothing came through this process.
              */
             lastAt: string | null;
             accepted: number;
             refused: number;
             /** @description Why the last refused alert or payload was refused. */
             lastRefused: string | null;
+            /** @description Accepted in a minute, over the last five. */
+            perMinute: number;
+        };
+        /** @description A source with what became of its alerts. */
+        SourceRow: {
+            name: string;
+            /** @description The door of the last payload; empty: nothing came through this process. */
+            kind: string;
+            /** @description All doors it has come through. */
+            doors: string[];
+            /**
+             * Format: date-time
+             * @description Of the last payload; null: nothing came through this process.
+             */
+            lastAt: string | null;
+            accepted: number;
+            refused: number;
+            /** @description Why the last refused alert or payload was refused. */
+            lastRefused: string | null;
+            /** @description Accepted in a minute, over the last five. */
+            perMinute: number;
+            /** @description Alerts that fire and whose last word came from this source. */
+            firing: number;
+            /** @description Of the firing ones. */
+            bound: number;
+            /** @description Of the firing ones. */
+            unbound: number;
+            /** @description Of the firing ones. */
+            suppressed: number;
+        };
+        LastPayload: {
+            source: string;
+            /** Format: date-time */
+            at: string;
+            /** @description The door. */
+            kind: string;
+            /** @description Of the body in bytes, decompressed. */
+            size: number;
+            /** @description Its beginning; null: let go of, since many sources have sent much. */
+            body: string | null;
+            /** @description The body is longer than what was kept. */
+            truncated: boolean;
+            /** @description Why it was refused as a whole; null: it was not. */
+            fault: string | null;
+            accepted: number;
+            refused: number;
+            refusals: {
+                /** @description The place in the payload, from 0. */
+                index: number;
+                /** @description Empty: the whole element. */
+                field: string;
+                reason: string;
+            }[];
+            /** @description Those accepted, each once, as they stand now. */
+            alerts: components["schemas"]["PayloadAlert"][];
+        };
+        PayloadAlert: {
+            fingerprint: string;
+            /** @description Null: it is not among the alerts that are known now. */
+            labels: {
+                [key: string]: string;
+            } | null;
+            /** @enum {string|null} */
+            status: "firing" | "resolved" | "expired" | null;
+            /** @description Null: not bound. */
+            item: string | null;
+            /** @description What binding tried then. */
+            tried: string;
+            incident: string | null;
+            incidentNumber: string | null;
         };
         Status: {
             version: string;
@@ -2570,6 +2684,54 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             501: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sources: components["schemas"]["SourceRow"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getLastPayload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's name, percent-encoded. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payload. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastPayload"];
+                };
+            };
+            404: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
