@@ -150,6 +150,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 	doors, err := ingest.New(ingest.Options{
 		Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log,
 		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Recorder(), alertmanager.Post(), events.Receiver()},
+		Names:     alertmanager.Names(cfg.Alertmanagers),
 	})
 	if err != nil {
 		return nil, err

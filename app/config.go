@@ -15,20 +15,23 @@ import (
 
 	"signalbox/correlate"
 	"signalbox/ingest"
+	"signalbox/ingest/alertmanager"
 	"signalbox/store"
 	"signalbox/stream"
 )
 
 // Config is the configuration file (signalbox.yml): the rooms' own configurations under their keys.
 type Config struct {
-	Server     ServerConfig              `yaml:"server"`
-	Kafka      stream.Config             `yaml:"kafka"`
-	ClickHouse store.Config              `yaml:"clickhouse"`
-	Estate     EstateConfig              `yaml:"estate"`
-	Identity   ingest.IdentityConfig     `yaml:"identity"`
-	Severity   correlate.SeverityConfig  `yaml:"severity"`
-	Incident   correlate.IncidentConfig  `yaml:"incident"`
-	Correlate  correlate.CorrelateConfig `yaml:"correlate"`
+	Server     ServerConfig          `yaml:"server"`
+	Kafka      stream.Config         `yaml:"kafka"`
+	ClickHouse store.Config          `yaml:"clickhouse"`
+	Estate     EstateConfig          `yaml:"estate"`
+	Identity   ingest.IdentityConfig `yaml:"identity"`
+	// Alertmanagers that are read, and whose webhooks are known by name.
+	Alertmanagers []alertmanager.Config     `yaml:"alertmanagers"`
+	Severity      correlate.SeverityConfig  `yaml:"severity"`
+	Incident      correlate.IncidentConfig  `yaml:"incident"`
+	Correlate     correlate.CorrelateConfig `yaml:"correlate"`
 }
 
 // ServerConfig says where the program listens and keeps its data.
@@ -119,7 +122,7 @@ func (c Config) Validate() error {
 	}
 	ing := ingest.DefaultConfig()
 	ing.Identity = c.Identity
-	return errors.Join(append(errs, c.Kafka.Validate(), c.ClickHouse.Validate(), ing.Validate(), c.Rules().Validate())...)
+	return errors.Join(append(errs, c.Kafka.Validate(), c.ClickHouse.Validate(), ing.Validate(), alertmanager.ValidateAll(c.Alertmanagers), c.Rules().Validate())...)
 }
 
 func (c ServerConfig) validate() error {
@@ -159,9 +162,10 @@ func loopback(host string) bool {
 const environmentPrefix = "SIGNALBOX_"
 
 func fromEnvironment(cfg *Config, environ []string) error {
-	fields := map[string]reflect.Value{}
+	fields, paths := map[string]reflect.Value{}, map[string]string{}
 	walkConfig(reflect.ValueOf(cfg).Elem(), "", func(path string, v reflect.Value) {
-		fields[environmentPrefix+strings.ToUpper(strings.ReplaceAll(path, ".", "_"))] = v
+		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+		fields[name], paths[name] = v, path
 	})
 	var errs []error
 	for _, pair := range environ {
@@ -181,6 +185,12 @@ func fromEnvironment(cfg *Config, environ []string) error {
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(value), &node); err != nil || len(node.Content) == 0 {
 			errs = append(errs, fmt.Errorf("environment variable %s: %s is expected, got %q", name, kindWord(field.Type()), value))
+			continue
+		}
+		if listsSections(field.Type()) {
+			d := configDecoder{name: "environment variable " + name}
+			d.list(node.Content[0], field, paths[name])
+			errs = append(errs, d.faults...)
 			continue
 		}
 		if err := decodeValue(node.Content[0], field); err != nil {

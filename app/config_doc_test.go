@@ -61,9 +61,15 @@ func writeSections(t *testing.T, b *strings.Builder, cfg reflect.Value) {
 	t.Helper()
 	comments := map[string]map[string]string{}
 	for i := range cfg.NumField() {
-		section := cfg.Type().Field(i).Tag.Get("yaml")
-		fmt.Fprintf(b, "\n## %s\n\n| key | default | meaning |\n|---|---|---|\n", section)
-		writeKeys(t, b, comments, section, cfg.Field(i))
+		section, v := cfg.Type().Field(i).Tag.Get("yaml"), cfg.Field(i)
+		fmt.Fprintf(b, "\n## %s\n\n", section)
+		path := section
+		if listsSections(v.Type()) {
+			fmt.Fprintf(b, "A list; each element has these keys.\n\n")
+			path, v = section+"[]", newSection(v.Type())
+		}
+		fmt.Fprintf(b, "| key | default | meaning |\n|---|---|---|\n")
+		writeKeys(t, b, comments, path, v)
 	}
 }
 

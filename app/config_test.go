@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLoad(t *testing.T) {
@@ -25,6 +26,30 @@ func TestLoad(t *testing.T) {
 			check: func(c Config) bool { return len(c.Kafka.Brokers) == 2 && c.Kafka.Brokers[1] == "b:2" },
 		},
 		{name: "unknown key", yaml: "server:\n  lisen: x", wantErr: "signalbox.yml:2: server.lisen: unknown key; listen, insecure, data_dir, shutdown_timeout, log_level, log_format are known here"},
+		{
+			name: "an Alertmanager, with defaults",
+			yaml: "alertmanagers:\n  - name: prod\n    urls: [http://a:9093, http://b:9093]\n    basic_auth: {username: u}\n  - {name: test, urls: [http://c], interval: 0}",
+			check: func(c Config) bool {
+				return len(c.Alertmanagers) == 2 && c.Alertmanagers[0].Interval == time.Minute && c.Alertmanagers[0].BasicAuth.Username == "u" && c.Alertmanagers[1].Interval == 0
+			},
+		},
+		{
+			name: "Alertmanagers from the environment", yaml: "alertmanagers: [{name: x, urls: [http://x]}]",
+			environ: []string{`SIGNALBOX_ALERTMANAGERS=[{name: prod, urls: ["http://a:9093"]}]`},
+			check: func(c Config) bool {
+				return len(c.Alertmanagers) == 1 && c.Alertmanagers[0].Name == "prod" && c.Alertmanagers[0].Timeout == 30*time.Second
+			},
+		},
+		{
+			name: "unknown key in a list", yaml: "alertmanagers:\n  - name: prod\n    url: http://a",
+			wantErr: "signalbox.yml:3: alertmanagers[0].url: unknown key; name, urls,",
+		},
+		{name: "no list", yaml: "alertmanagers: {name: prod}", wantErr: "signalbox.yml:1: alertmanagers: a list of mappings with the keys name, urls,"},
+		{
+			name: "unknown key in a list of the environment", environ: []string{"SIGNALBOX_ALERTMANAGERS=[{nam: prod}]"},
+			wantErr: "environment variable SIGNALBOX_ALERTMANAGERS:1: alertmanagers[0].nam: unknown key",
+		},
+		{name: "faults of an Alertmanager", yaml: "alertmanagers: [{name: a, urls: ['am:9093']}]", wantErr: "signalbox.yml: alertmanagers[0].urls[0]: an address such as http://am-1:9093 is expected"},
 		{name: "unknown section", yaml: "sever: {}", wantErr: "signalbox.yml:1: sever: unknown key; server, kafka,"},
 		{name: "unknown variable", environ: []string{"SIGNALBOX_SERVER_LISEN=x"}, wantErr: "SIGNALBOX_SERVER_LISEN: there is no such configuration key"},
 		{name: "bad variable", environ: []string{"SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT=soon"}, wantErr: `SIGNALBOX_SERVER_SHUTDOWN_TIMEOUT: a duration such as 30s or 5m is expected, got "soon"`},

@@ -85,12 +85,49 @@ func (d *configDecoder) section(node *yaml.Node, v reflect.Value, path string) {
 			d.fault(key.Line, at, "unknown key; %s are known here", strings.Join(keysOf(v.Type()), ", "))
 		case field.Kind() == reflect.Struct:
 			d.section(value, field, at)
+		case listsSections(field.Type()):
+			d.list(value, field, at)
 		default:
 			if err := decodeValue(value, field); err != nil {
 				d.fault(value.Line, at, "%s", err)
 			}
 		}
 	}
+}
+
+// listsSections tells whether a key holds a list of mappings with keys of their own.
+func listsSections(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
+}
+
+// newSection returns an element of such a list with its defaults, where it has any.
+func newSection(t reflect.Type) reflect.Value {
+	v := reflect.New(t.Elem())
+	if d, ok := reflect.TypeAssert[interface{ SetDefaults() }](v); ok {
+		d.SetDefaults()
+	}
+	return v.Elem()
+}
+
+// list decodes a list of mappings; it takes the place of the list that was there.
+func (d *configDecoder) list(node *yaml.Node, v reflect.Value, path string) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch {
+	case node.Tag == "!!null":
+		return
+	case node.Kind != yaml.SequenceNode:
+		d.fault(node.Line, path, "a list of mappings with the keys %s is expected", strings.Join(keysOf(v.Type().Elem()), ", "))
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), 0, len(node.Content))
+	for i, element := range node.Content {
+		section := newSection(v.Type())
+		d.section(element, section, fmt.Sprintf("%s[%d]", path, i))
+		out = reflect.Append(out, section)
+	}
+	v.Set(out)
 }
 
 func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
@@ -121,6 +158,10 @@ func keysOf(t reflect.Type) []string {
 // decodeValue decodes one value and says in words what is expected. A null leaves the default.
 func decodeValue(node *yaml.Node, field reflect.Value) error {
 	if node.Tag == "!!null" {
+		return nil
+	}
+	if field.Type() == reflect.TypeFor[time.Duration]() && node.Value == "0" { // YAML takes it for a number
+		field.SetInt(0)
 		return nil
 	}
 	target := reflect.New(field.Type())

@@ -52,7 +52,7 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door *Receiver) 
 	}
 	arrival := Arrival{At: time.Now().UTC(), ResolveTimeout: in.cfg.ResolveTimeout, IgnoreLabels: in.cfg.Identity.IgnoreLabels}
 	batch, err := door.Decode(body, arrival)
-	source, named := sourceOf(r, batch.Source)
+	source, named := in.sourceOf(r, batch.Source)
 	switch {
 	case !named:
 		return in.refuse(w, door, &fault{http.StatusBadRequest, "invalid_source", "source: at most 1024 bytes of valid UTF-8 are expected"})
@@ -66,6 +66,10 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, door *Receiver) 
 	}
 	in.metrics.refused.WithLabelValues(door.Name, "invalid").Add(float64(batch.RefusedCount))
 	in.sources.note(source, payloadOf(door, arrival.At, body, &batch))
+	if batch.Truncated > 0 {
+		in.metrics.truncated.WithLabelValues(door.Name).Add(float64(batch.Truncated))
+		in.truncated(source)
+	}
 	return answer(w, door, &batch)
 }
 
@@ -109,9 +113,12 @@ func (in *Ingest) refuse(w http.ResponseWriter, door *Receiver, f *fault) int {
 	return f.status
 }
 
-// sourceOf names the sender: ?source=, what the body says, or the client's address. It is false for
-// a name that cannot be kept.
-func sourceOf(r *http.Request, said string) (string, bool) {
+// sourceOf names the sender: ?source=, what the body says or the name that is configured for it, or
+// the client's address. It is false for a name that cannot be kept.
+func (in *Ingest) sourceOf(r *http.Request, said string) (string, bool) {
+	if name, ok := in.names[strings.TrimRight(said, "/")]; ok {
+		said = name
+	}
 	if s := r.URL.Query().Get("source"); s != "" {
 		said = s
 	}

@@ -67,13 +67,18 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Options are what New needs; every field is required.
+// Options are what New needs; the first five fields are required.
 type Options struct {
 	Door       Door
 	Receivers  []Receiver
 	Config     Config
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
+	// Names are the names of sources by what bodies say of their sender (Batch.Source), without a
+	// slash at its end. Senders that share a name are one source.
+	Names map[string]string
+	// Truncated hears, once the log has the rest, which source left alerts out of a body. It does not block.
+	Truncated func(source string)
 }
 
 // Ingest is the room.
@@ -84,6 +89,8 @@ type Ingest struct {
 	metrics   *metrics
 	log       *slog.Logger
 	sources   *sources
+	names     map[string]string
+	truncated func(source string)
 	waiting   chan struct{} // a place for each request
 	large     chan struct{} // a place for each large body
 }
@@ -103,9 +110,12 @@ func New(o Options) (*Ingest, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
+	if o.Truncated == nil {
+		o.Truncated = func(string) {}
+	}
 	return &Ingest{
 		door: o.Door, receivers: o.Receivers, cfg: o.Config, metrics: newMetrics(o.Registerer), log: o.Logger.With("component", "ingest"),
-		sources: newSources(), waiting: make(chan struct{}, o.Config.MaxWaiting), large: make(chan struct{}, o.Config.MaxLarge),
+		sources: newSources(), names: o.Names, truncated: o.Truncated, waiting: make(chan struct{}, o.Config.MaxWaiting), large: make(chan struct{}, o.Config.MaxLarge),
 	}, nil
 }
 

@@ -71,16 +71,23 @@ type house struct {
 
 func newHouse(t *testing.T, change ...func(*ingest.Config)) *house {
 	t.Helper()
-	h := &house{logDoor: &logDoor{}, registry: prometheus.NewRegistry()}
-	cfg := ingest.DefaultConfig()
-	for _, c := range change {
-		c(&cfg)
-	}
-	var err error
-	h.room, err = ingest.New(ingest.Options{
-		Door: h.logDoor, Config: cfg, Registerer: h.registry, Logger: slog.New(slog.DiscardHandler),
-		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Post(), events.Receiver()},
+	return houseWith(t, func(o *ingest.Options) {
+		for _, c := range change {
+			c(&o.Config)
+		}
 	})
+}
+
+func houseWith(t *testing.T, change func(*ingest.Options)) *house {
+	t.Helper()
+	h := &house{logDoor: &logDoor{}, registry: prometheus.NewRegistry()}
+	options := ingest.Options{
+		Door: h.logDoor, Config: ingest.DefaultConfig(), Registerer: h.registry, Logger: slog.New(slog.DiscardHandler),
+		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Post(), events.Receiver()},
+	}
+	change(&options)
+	var err error
+	h.room, err = ingest.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,6 +427,31 @@ func TestDoors_source(t *testing.T) {
 	h.post(t, postPath, strings.NewReader(paths()[postPath](ingesttest.Good("a"))), func(r *http.Request) { r.RemoteAddr = "@" }).want(t, http.StatusOK, "")
 	if got := h.alerts(); got[1].Source != "@" { // a socket without addresses
 		t.Errorf("the source is %q", got[1].Source)
+	}
+}
+
+// TestDoors_namedSource: the members of a pair are one source, and what one leaves out is told under that name.
+func TestDoors_namedSource(t *testing.T) {
+	var truncated []string
+	h := houseWith(t, func(o *ingest.Options) {
+		o.Names = map[string]string{"http://am-0:9093": "prod", "http://am-1:9093": "prod"}
+		o.Truncated = func(source string) { truncated = append(truncated, source) }
+	})
+	for _, tt := range []struct{ url, query, want string }{
+		{"http://am-0:9093", "", "prod"},
+		{"http://am-1:9093/", "", "prod"},
+		{"http://am-2:9093", "", "http://am-2:9093"},
+		{"http://am-0:9093", "?source=other", "other"},
+	} {
+		body := `{"version":"4","externalURL":"` + tt.url + `","truncatedAlerts":2,"alerts":[` + ingesttest.Good("a") + `]}`
+		h.post(t, webhookPath+tt.query, strings.NewReader(body)).want(t, http.StatusOK, "")
+		if got := h.alerts(); got[len(got)-1].Source != tt.want {
+			t.Errorf("%s%s: got source %q, want %q", tt.url, tt.query, got[len(got)-1].Source, tt.want)
+		}
+	}
+	h.post(t, webhookPath, strings.NewReader(paths()[webhookPath](ingesttest.Good("a")))).want(t, http.StatusOK, "")
+	if diff := cmp.Diff([]string{"prod", "prod", "http://am-2:9093", "other"}, truncated); diff != "" {
+		t.Errorf("truncated (-want +got):\n%s", diff)
 	}
 }
 

@@ -10,7 +10,9 @@ type metrics struct {
 	accepted *prometheus.CounterVec // by door
 	refused  *prometheus.CounterVec // by door and reason
 	unknown  *prometheus.CounterVec // by door
-	seconds  *prometheus.HistogramVec
+	// truncated counts what senders left out of bodies, by door.
+	truncated *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -19,10 +21,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return f.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_ingest_" + name, Help: help}, labels)
 	}
 	return &metrics{
-		requests: counter("requests_total", "Requests, by door and HTTP status.", "door", "code"),
-		accepted: counter("accepted_total", "Alerts and changes that the log has.", "door"),
-		refused:  counter("refused_total", "Alerts and changes that were refused, by reason.", "door", "reason"),
-		unknown:  counter("unknown_fields_total", "Fields that no format we know has; they were passed over.", "door"),
+		requests:  counter("requests_total", "Requests, by door and HTTP status.", "door", "code"),
+		accepted:  counter("accepted_total", "Alerts and changes that the log has.", "door"),
+		refused:   counter("refused_total", "Alerts and changes that were refused, by reason.", "door", "reason"),
+		unknown:   counter("unknown_fields_total", "Fields that no format we know has; they were passed over.", "door"),
+		truncated: counter("truncated_alerts_total", "Alerts that senders left out of their bodies (Alertmanager's max_alerts).", "door"),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "signalbox_ingest_request_duration_seconds", Help: "Time until a sender was answered.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),

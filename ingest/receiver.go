@@ -41,6 +41,8 @@ type Batch struct {
 	Unknown int // fields that were passed over
 	// Source is what the body says of its sender; empty when nothing.
 	Source string
+	// Truncated is how many alerts the sender left out of the body.
+	Truncated int
 	// Refused lists why alerts and changes were not taken, at most MaxRefusals; RefusedCount is how
 	// many were not.
 	Refused      []Refusal

@@ -7,6 +7,7 @@ package alertmanager
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -79,7 +80,9 @@ func DecodeWebhook(body []byte, a ingest.Arrival) (ingest.Batch, error) {
 		case "alerts":
 			alerts = true
 			return within(name, b.Array(func(i int) error { return b.alert(i, b.webhook) }))
-		case "receiver", "status", "groupLabels", "commonLabels", "commonAnnotations", "truncatedAlerts",
+		case "truncatedAlerts":
+			b.out.Truncated, err = b.count()
+		case "receiver", "status", "groupLabels", "commonLabels", "commonAnnotations",
 			"notification_reason", "routeLabels": // the last two since 0.34
 			err = b.Skip()
 		default:
@@ -132,6 +135,20 @@ func (b *batch) orNull() (string, error) {
 		return "", nil
 	}
 	return b.String()
+}
+
+// count reads how many there are of something. What is no such number is passed over as none.
+func (b *batch) count() (int, error) {
+	b.Peek()
+	from := b.Pos()
+	if err := b.Skip(); err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(b.Since(from), 10, 31)
+	if err != nil {
+		return 0, nil //nolint:nilerr // nothing of the alerts depends on it.
+	}
+	return int(n), nil
 }
 
 // fit checks a name and what has been read since a position, and forgets how deep that was.

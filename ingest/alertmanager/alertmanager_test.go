@@ -368,3 +368,12 @@ func TestDecodeWebhook_groupOfOne(t *testing.T) {
 		})
 	}
 }
+
+func TestDecodeWebhook_truncated(t *testing.T) {
+	for text, want := range map[string]int{`0`: 0, `7`: 7, ` 12 `: 12, `null`: 0, `-1`: 0, `"3"`: 0, `1.5`: 0, `99999999999999999999`: 0, `{}`: 0} {
+		b, err := DecodeWebhook([]byte(`{"version":"4","truncatedAlerts":`+text+`,"alerts":[`+ingesttest.Good("a")+`]}`), ingesttest.Arrival())
+		if err != nil || b.Truncated != want || len(b.Alerts) != 1 {
+			t.Errorf("truncatedAlerts %s: got %d, %v; want %d", text, b.Truncated, err, want)
+		}
+	}
+}
