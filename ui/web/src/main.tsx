@@ -19,6 +19,7 @@ import "./styles/panel.css";
 import "./styles/pages.css";
 import "./history/history.css";
 import "./silences/silences.css";
+import "./sources/sources.css";
 
 const store = new BoardStore();
 const person = setting("signalbox.person");

@@ -1,6 +1,6 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
-  Action, AlertPage, Board, Command, Conflict, CurrentAlertPage, Incident, IncidentPage, Path, Pending, ProblemBody, Row, Status,
+  Action, AlertPage, Board, Command, Conflict, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
   PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
@@ -75,6 +75,9 @@ export const getTimeline = (id: string, params: Params, signal?: AbortSignal) =>
 export const getIncidentAlerts = (id: string, params: Params, signal?: AbortSignal) =>
   get<AlertPage>(incidentPath(id, "/alerts"), params, signal);
 export const getAlerts = (params: Params, signal?: AbortSignal) => get<CurrentAlertPage>("/api/v1/alerts", params, signal);
+
+export const getSources = (signal?: AbortSignal) => get<{ sources: SourceRow[] }>("/api/v1/sources", {}, signal);
+export const getLastPayload = (source: string, signal?: AbortSignal) => get<LastPayload>(`/api/v1/sources/${encodeURIComponent(source)}/last`, {}, signal);
 
 export const getSilences = (signal?: AbortSignal) => get<{ silences: Silence[] }>("/api/v1/silences", {}, signal);
 

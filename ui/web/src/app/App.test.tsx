@@ -22,7 +22,7 @@ beforeEach(() => {
     "GET /api/v1/incidents/1": () => Response.json(incident("1", { alerts, alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, total: 2 } })),
     "GET /api/v1/status": () => Response.json({
       version: "dev", ready: true, listen: "http://127.0.0.1:7420", counts: {}, comparison: {}, estate: { version: null, items: 0, relations: 0 },
-      sources: [{ name: "backup-script", kind: "events", lastAt: "2026-01-02T10:00:00Z", accepted: 0, refused: 1, lastRefused: "line 1, unknown field \"stauts\"" }],
+      sources: [{ name: "backup-script", kind: "events", doors: ["events"], perMinute: 0, lastAt: "2026-01-02T10:00:00Z", accepted: 0, refused: 1, lastRefused: "line 1, unknown field \"stauts\"" }],
     }),
     "POST /": (body, request) => {
       sent.push(`${new URL(request.url).pathname} ${JSON.stringify(body)}`);

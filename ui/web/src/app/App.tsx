@@ -1,10 +1,11 @@
-// The frame: header, one of five pages, foot line, and the keys that work everywhere.
+// The frame: header, one of six pages, foot line, and the keys that work everywhere.
 import { useState } from "react";
 import { HistoryPage } from "../history/HistoryPage";
 import { AlertsPage } from "../pages/AlertsPage";
 import { ConnectPage } from "../pages/ConnectPage";
 import { IncidentsPage } from "../pages/IncidentsPage";
 import { SilencesPage } from "../silences/SilencesPage";
+import { SourcesPage } from "../sources/SourcesPage";
 import { nextTheme } from "../store/theme";
 import { Announcer } from "./Announcer";
 import { useBoard, useServices } from "./context";
@@ -41,7 +42,7 @@ export function App() {
     <div className="frame">
       <Header page={page} />
       {page === "connect" ? <ConnectPage waiting={empty} /> : page === "history" ? <HistoryPage /> : page === "silences" ? <SilencesPage route={route} />
-        : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
+        : page === "sources" ? <SourcesPage /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
       <Foot page={page} />
       <Announcer />
       {help && <HelpDialog onClose={() => setHelp(false)} />}

@@ -13,6 +13,7 @@ const keys: Record<Page, [keys: string[], does: string][]> = {
   alerts: [[["↑", "↓"], "move"], [["↵"], "open"], [["/"], "filter"], [["?"], "all keys"]],
   silences: [[["Ctrl K"], "commands"], [["?"], "all keys"]],
   history: [[["↑", "↓"], "move"], [["↵"], "open"], [["Esc"], "back"], [["/"], "filter"], [["N"], "refresh"], [["?"], "all keys"]],
+  sources: [[["↑", "↓"], "move"], [["Esc"], "back"], [["Ctrl K"], "commands"], [["?"], "all keys"]],
   connect: [[["Ctrl K"], "commands"], [["?"], "all keys"]],
 };
 

@@ -26,6 +26,7 @@ export function Header({ page }: { page: Page }) {
         <NavLink to="alerts" now={page}>Alerts {counts !== null && <span className="n">{figure(counts.alertsFiring)}</span>}</NavLink>
         <NavLink to="silences" now={page}>Silences</NavLink>
         <NavLink to="history" now={page}>History</NavLink>
+        <NavLink to="sources" now={page}>Sources</NavLink>
         <NavLink to="connect" now={page}>Connect</NavLink>
       </nav>
       <span className="grow" />

@@ -51,6 +51,7 @@ export function Palette({ rows, dead, onGive, onToMe, onClose }: PaletteProps) {
       { group: "Pages", name: "Alerts", run: () => go({ page: "alerts" }) },
       { group: "Pages", name: "Silences", run: () => go({ page: "silences" }) },
       { group: "Pages", name: "History", run: () => go({ page: "history" }) },
+      { group: "Pages", name: "Sources", run: () => go({ page: "sources" }) },
       { group: "Pages", name: "Connect", run: () => go({ page: "connect" }) },
     ];
     const incidents = words.length === 0 ? [] : view.order.flatMap((id) => view.rows.get(id) ?? []).map((r): Entry => ({

@@ -6,10 +6,13 @@ import { useBoard, useNow } from "../app/context";
 import { go } from "../app/route";
 import { useTick } from "../app/tick";
 import { Banner } from "../board/Banner";
+import { WayIn } from "../history/place";
 import { useLoad } from "../lib/load";
 import { Icon } from "../lib/marks";
 import { age } from "../lib/time";
 import { figure, plural } from "../lib/words";
+import { sourceAddress } from "../sources/SourcesPage";
+import { doorPath, signOf } from "../sources/words";
 import { Code } from "./Code";
 import { alertmanagerLines, ownURL, prometheusLines, shellLines } from "./setup";
 
@@ -104,10 +107,6 @@ function Way({ status, waiting, url }: { status: Status | null; waiting: boolean
   );
 }
 
-const doors: Record<string, string> = {
-  alertmanager: "POST /api/v1/ingest/alertmanager", alertmanager_events: "POST /api/v1/ingest/alertmanager/events", prometheus: "POST /api/v2/alerts", events: "POST /api/v1/ingest/events",
-};
-
 function Sources({ sources }: { sources: readonly Source[] }) {
   return (
     <section className="src">
@@ -117,7 +116,7 @@ function Sources({ sources }: { sources: readonly Source[] }) {
           <thead>
             <tr><th>Source</th><th>Door</th><th className="num">Last payload</th><th className="num">Accepted</th><th className="num">Refused</th><th>What happened</th></tr>
           </thead>
-          <tbody>{sources.map((s) => <SourceLine key={`${s.kind}/${s.name}`} source={s} />)}</tbody>
+          <tbody>{sources.map((s) => <SourceLine key={s.name} source={s} />)}</tbody>
         </table>
       )}
     </section>
@@ -126,18 +125,17 @@ function Sources({ sources }: { sources: readonly Source[] }) {
 
 function SourceLine({ source: s }: { source: Source }) {
   const now = useNow();
-  const ok = s.lastAt !== null && s.accepted > 0;
-  const sign = s.refused > 0 ? "bad" : ok ? "ok" : "none";
-  const what = s.lastRefused ?? (ok ? `${figure(s.accepted)} accepted: the way works.` : "Nothing received yet.");
+  const sign = signOf(s);
+  const what = s.lastRefused ?? (sign === "ok" ? `${figure(s.accepted)} accepted: the way works.` : "Nothing received yet.");
   return (
     <tr className={sign}>
       <td>
         <svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true">
           {sign === "bad" ? <path className="tri" d="M7 1.3L13.2 12.7H.8z" /> : <circle className={sign} cx="7" cy="7" r="5" />}
         </svg>
-        <b>{s.name}</b>
+        <b><WayIn to={sourceAddress(s.name)}>{s.name}</WayIn></b>
       </td>
-      <td className="mono">{doors[s.kind] ?? s.kind}</td>
+      <td className="mono">{s.doors.map((d) => <div key={d}>{doorPath(d)}</div>)}</td>
       <td className="num ink">{s.lastAt === null ? "never" : `${age(now - Date.parse(s.lastAt))} ago`}</td>
       <td className="num">{figure(s.accepted)}</td>
       <td className="num warn">{figure(s.refused)}</td>
