@@ -20,12 +20,13 @@ func doors() map[string][]string {
 	return map[string][]string{
 		"itsm":      {},
 		"cmdb":      {"itsm"},
+		"sla":       {"itsm"},
 		"ingest":    {"itsm"},
-		"correlate": {"itsm", "cmdb"},
-		"ui":        {"itsm", "cmdb"},
+		"correlate": {"itsm", "cmdb", "sla"},
+		"ui":        {"itsm", "cmdb", "sla"},
 		"stream":    {"itsm"},
 		"store":     {"itsm"},
-		"app":       {"itsm", "cmdb", "ingest", "correlate", "ui", "stream", "store"},
+		"app":       {"itsm", "cmdb", "sla", "ingest", "correlate", "ui", "stream", "store"},
 		"cmd":       {"app"},
 	}
 }

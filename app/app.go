@@ -379,7 +379,7 @@ func (a *App) readAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.opts.Config.Severity, a.opts.Config.Incident, a.opts.Config.Correlate = cfg.Severity, cfg.Incident, cfg.Correlate
+	a.opts.Config.Severity, a.opts.Config.Incident, a.opts.Config.Correlate, a.opts.Config.SLA = cfg.Severity, cfg.Incident, cfg.Correlate, cfg.SLA
 	if err := a.adoptRules(ctx); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"signalbox/correlate"
 	"signalbox/ingest"
 	"signalbox/ingest/alertmanager"
+	"signalbox/sla"
 	"signalbox/store"
 	"signalbox/stream"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Severity      correlate.SeverityConfig  `yaml:"severity"`
 	Incident      correlate.IncidentConfig  `yaml:"incident"`
 	Correlate     correlate.CorrelateConfig `yaml:"correlate"`
+	SLA           sla.Config                `yaml:"sla"`
 }
 
 // ServerConfig says where the program listens and keeps its data.
@@ -72,12 +74,13 @@ func DefaultConfig() Config {
 		Severity:   c.Severity,
 		Incident:   c.Incident,
 		Correlate:  c.Correlate,
+		SLA:        c.SLA,
 	}
 }
 
 // Rules is the part of the configuration that decides outcomes; it is adopted as a record.
 func (c Config) Rules() correlate.Config {
-	return correlate.Config{Severity: c.Severity, Incident: c.Incident, Correlate: c.Correlate}
+	return correlate.Config{Severity: c.Severity, Incident: c.Incident, Correlate: c.Correlate, SLA: c.SLA}
 }
 
 // Load reads the file (none when path is empty) over the defaults, then the environment over both.

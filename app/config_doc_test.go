@@ -48,7 +48,7 @@ error. ` + "`signalbox check --config signalbox.yml`" + ` prints every fault wit
 Each key can be set by an environment variable: ` + "`SIGNALBOX_`" + ` and the path in capitals, dots as underscores
 (` + "`SIGNALBOX_SERVER_LISTEN=127.0.0.1:8000`" + `); its value is read as YAML. Flags win over the environment, the environment over the file.
 
-` + "`POST /-/reload`" + `, or SIGHUP, reads the file and the estate files again: ` + "`severity`, `incident` and `correlate`" + ` come into force at once, as a record of the
+` + "`POST /-/reload`" + `, or SIGHUP, reads the file and the estate files again: ` + "`severity`, `incident`, `correlate` and `sla`" + ` come into force at once, as a record of the
 log; the other sections need a restart.
 
 This page is generated from the code.
@@ -93,13 +93,19 @@ func writeKeys(t *testing.T, b *strings.Builder, comments map[string]map[string]
 			writeKeys(t, b, comments, path+"."+key, v.Field(i))
 			continue
 		}
-		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", path, key, defaultText(t, v.Field(i)), strings.ReplaceAll(comment, "|", "\\|"))
+		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", path, key, defaultText(t, v.Field(i), strings.HasSuffix(path, "[]")), strings.ReplaceAll(comment, "|", "\\|"))
+		if elem := v.Field(i).Type(); elem.Kind() == reflect.Slice && elem.Elem().Kind() == reflect.Struct {
+			writeKeys(t, b, comments, path+"."+key+"[]", reflect.Zero(elem.Elem()))
+		}
 	}
 }
 
-// defaultText is the default as one line of YAML.
-func defaultText(t *testing.T, v reflect.Value) string {
+// defaultText is the default as one line of YAML; absent tells a list that is not there from an empty one.
+func defaultText(t *testing.T, v reflect.Value, absent bool) string {
 	t.Helper()
+	if v.Kind() == reflect.Slice && v.IsNil() && absent {
+		return "–"
+	}
 	var node yaml.Node
 	if err := node.Encode(v.Interface()); err != nil {
 		t.Fatal(err)

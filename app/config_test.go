@@ -6,6 +6,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox/sla"
 )
 
 func TestLoad(t *testing.T) {
@@ -99,4 +103,58 @@ func FuzzDecodeConfig(f *testing.F) {
 			_ = cfg.Validate() // must not panic whatever was accepted
 		}
 	})
+}
+
+// TestLoad_readsLists reads lists of mappings as strictly as everything else, and tells an empty list from none.
+func TestLoad_readsLists(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "signalbox.yml")
+	load := func(text string, environ ...string) (Config, error) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Load(file, environ)
+	}
+	cfg, err := load(`sla:
+  calendars:
+    - name: office
+      time_zone: Europe/Berlin
+      hours: {mon-fri: ["08:00-12:00", "13:00-24:00"]}
+      holidays: [{date: 2026-12-25, name: Christmas Day}]
+  targets:
+    - {name: P1, metric: resolution, priorities: [1], within: 4h, pause_on: [], warn_at: [0.8]}
+    - {name: rest, metric: resolution, within: 8h, calendar: office}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sla.Config{
+		Calendars: []sla.CalendarConfig{{
+			Name: "office", TimeZone: "Europe/Berlin", Hours: map[string][]string{"mon-fri": {"08:00-12:00", "13:00-24:00"}},
+			Holidays: []sla.HolidayConfig{{Date: "2026-12-25", Name: "Christmas Day"}},
+		}},
+		Targets: []sla.TargetConfig{
+			{Name: "P1", Metric: "resolution", Priorities: []int{1}, Within: 4 * time.Hour, PauseOn: []string{}, WarnAt: []float64{0.8}},
+			{Name: "rest", Metric: "resolution", Within: 8 * time.Hour, Calendar: "office"},
+		},
+	}
+	if diff := cmp.Diff(want, cfg.SLA); diff != "" {
+		t.Error(diff)
+	}
+	cfg, err = load("", `SIGNALBOX_SLA_TARGETS=[{name: a, metric: response, within: 15m}]`)
+	if err != nil || len(cfg.SLA.Targets) != 1 || cfg.SLA.Targets[0].Within != 15*time.Minute {
+		t.Errorf("from the environment: %+v %v", cfg.SLA, err)
+	}
+	for text, want := range map[string]string{
+		"sla: {targets: [{name: a, metrics: response}]}":              `:1: sla.targets[0].metrics: unknown key; name, metric, `,
+		"sla:\n  targets:\n    - within: 4\n      priorities: [high]": `:4: sla.targets[0].priorities: a list is expected`,
+		"sla: {targets: {name: a}}":                                   `:1: sla.targets: a list of mappings with the keys name, metric, `,
+		"sla: {targets: [4h]}":                                        `:1: sla.targets[0]: a mapping with the keys name, metric, `,
+	} {
+		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+	if _, err := load("", `SIGNALBOX_SLA_TARGETS=[{nam: a}]`); err == nil || !strings.Contains(err.Error(), "environment variable SIGNALBOX_SLA_TARGETS:1: sla.targets[0].nam: unknown key") {
+		t.Errorf("from the environment: %v", err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/correlate/explain"
 	"signalbox/itsm"
+	"signalbox/sla"
 )
 
 // Config is everything that decides outcomes. It is adopted by a record, like an estate.
@@ -15,6 +16,7 @@ type Config struct {
 	Severity  SeverityConfig  `yaml:"severity"`
 	Incident  IncidentConfig  `yaml:"incident"`
 	Correlate CorrelateConfig `yaml:"correlate"`
+	SLA       sla.Config      `yaml:"sla"`
 }
 
 // SeverityConfig turns the label severity into a severity.
@@ -148,7 +150,7 @@ func (c Config) Validate() error {
 	if c.Correlate.GroupUnbound == "" {
 		errs = append(errs, errors.New("correlate.group_unbound: is missing"))
 	}
-	return errors.Join(append(errs, c.Correlate.explain().Validate())...)
+	return errors.Join(append(errs, c.Correlate.explain().Validate(), c.SLA.Validate())...)
 }
 
 // severityOf reads the severity of a label set.

@@ -138,6 +138,8 @@ type Incident struct {
 	ItemCount        int           `json:"itemCount"`
 	AlertCounts      AlertCounts   `json:"alertCounts"`
 	Causes           []Cause       `json:"causes"`          // ranked, best first, at most 10
+	SLA              []Clock       `json:"sla"`             // of the targets that apply
+	SLADueAt         *time.Time    `json:"slaDueAt"`        // the earliest of the clocks that run; null: none runs
 	Alerts           []AlertState  `json:"alerts,omitzero"` // absent in rows
 }
 
@@ -166,7 +168,7 @@ func (inc Incident) MarshalJSON() ([]byte, error) {
 	type plain Incident
 	p := plain(inc)
 	p.Services, p.Links, p.ExternalRefs = notNil(p.Services), notNil(p.Links), notNil(p.ExternalRefs)
-	p.Items, p.Causes = notNil(p.Items), notNil(p.Causes)
+	p.Items, p.Causes, p.SLA = notNil(p.Items), notNil(p.Causes), notNil(p.SLA)
 	return json.Marshal(p)
 }
 
@@ -237,6 +239,8 @@ const (
 	EntryCommented EntryKind = "comment"
 	// EntrySuppressed: all of its firing alerts are silenced or inhibited now, or no longer are.
 	EntrySuppressed EntryKind = "suppressed"
+	// EntrySLA: a target is breached, or a share of it is used up.
+	EntrySLA EntryKind = "sla"
 )
 
 // Entry is one line of an incident's timeline. By is "engine" for automatic decisions.

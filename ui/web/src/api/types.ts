@@ -857,6 +857,42 @@ export interface components {
             items: string[];
             itemCount: number;
             alertCounts: components["schemas"]["AlertCounts"];
+            /** @description Clocks of the service level targets that apply. */
+            sla: components["schemas"]["Clock"][];
+            /**
+             * Format: date-time
+             * @description The earliest due time of the clocks that run; null: none runs.
+             */
+            slaDueAt: string | null;
+        };
+        /** @description The measurement of one service level target. Nothing in it changes by the mere passing of time, except with its state. */
+        Clock: {
+            /** @description Of the target. */
+            name: string;
+            /** @enum {string} */
+            metric: "response" | "resolution";
+            /** @enum {string} */
+            state: "running" | "paused" | "warned" | "met" | "breached" | "cancelled";
+            /** @description The time that counts within which it was promised. */
+            targetSeconds: number;
+            /** Format: date-time */
+            startedAt: string;
+            /**
+             * Format: date-time
+             * @description When the target is used up, as things stand, or was; null while paused, or when it was stopped before.
+             */
+            dueAt: string | null;
+            /** Format: date-time */
+            pausedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was met, cancelled, or stopped too late.
+             */
+            stoppedAt: string | null;
+            /** @description Time that counted until it was paused or stopped; null while it runs. */
+            elapsedSeconds: number | null;
+            /** @description The highest share of the target to warn at that is used up, 0: none. */
+            warnedPercent: number;
         };
         /** @description An incident in lists, on the board and the stream, without its alerts and the evidence of its causes. */
         IncidentRow: components["schemas"]["IncidentFields"] & {
