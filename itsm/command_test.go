@@ -212,7 +212,7 @@ func sorted(text string) []string {
 
 const incidentFields = `id number revision commandRevision state title severity impact urgency priority priorityOverride category site services
 	team assignee startedAt openedAt updatedAt acknowledgedAt acknowledgedBy onHoldReason holdUntil snoozedUntil resolvedAt resolutionCode
-	resolutionNotes closedAt reopenCount flapping mergedInto links externalRefs items itemCount alertCounts causes`
+	resolutionNotes closedAt reopenCount flapping mergedInto links externalRefs items itemCount alertCounts causes sla slaDueAt`
 
 func TestIncident_JSONHasEveryField(t *testing.T) {
 	for _, tc := range []struct {
@@ -244,7 +244,7 @@ func TestIncident_JSONReadsBack(t *testing.T) {
 	item, who := "host-a", "maria"
 	inc := Incident{
 		ID: "i", Number: "INC-000001", Revision: 7, State: StateOnHold, Title: "x", Severity: SeverityMajor, Services: []string{"s"}, Team: &who,
-		StartedAt: at, OpenedAt: at, UpdatedAt: at, HoldUntil: &at, Links: []Link{{LinkSplitTo, "j"}}, ExternalRefs: []ExternalRef{{System: "jira", ID: "1"}},
+		StartedAt: at, OpenedAt: at, UpdatedAt: at, HoldUntil: &at, Links: []Link{{LinkSplitTo, "j"}}, SLA: []Clock{{Name: "P1", Metric: MetricResolution, State: ClockRunning, TargetSeconds: 60, StartedAt: at, DueAt: &at}}, SLADueAt: &at, ExternalRefs: []ExternalRef{{System: "jira", ID: "1"}},
 		Items: []string{item}, ItemCount: 1, AlertCounts: AlertCounts{Firing: 1, Total: 1},
 		Causes: []Cause{{Item: item, Score: 0.5, Evidence: []Evidence{{EvidenceTime, "t", 1}}}},
 		Alerts: []AlertState{{
