@@ -20,6 +20,7 @@ import (
 	"signalbox/cmdb"
 	"signalbox/correlate/explain"
 	"signalbox/itsm"
+	"signalbox/sla"
 )
 
 // Options are what an Engine is built with.
@@ -37,6 +38,9 @@ type Engine struct {
 	clock time.Time
 	// Versions in force; the fault is why the last one was refused.
 	estate, rules, fault string
+
+	targets *sla.Targets
+	clocks  map[ClockEvent]int // since Clocked was last called
 
 	graph *cmdb.Graph
 	index *explain.Index
@@ -95,9 +99,12 @@ func New(opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("empty estate: %w", err)
 	}
 	e := &Engine{
-		opts: opts, cfg: opts.Config, graph: graph,
+		opts: opts, graph: graph,
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
-		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, dirty: newDirty(),
+		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
+	}
+	if err := e.force(opts.Config, ""); err != nil {
+		return nil, err
 	}
 	e.silences.all = map[string]*silence{}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
@@ -254,13 +261,26 @@ func (e *Engine) adoptRules(v *itsm.Version) error {
 	if err != nil {
 		return err
 	}
-	e.cfg, e.rules = cfg, v.ID
+	if err := e.force(cfg, v.ID); err != nil {
+		return err
+	}
 	e.reindex()
 	for _, inc := range e.inOrder() {
 		if inc.row.State.Open() {
+			inc.remeasure = true
 			e.review(inc)
 		}
 	}
+	return nil
+}
+
+// force brings rules into force.
+func (e *Engine) force(cfg Config, version string) error {
+	targets, err := sla.New(cfg.SLA)
+	if err != nil {
+		return fmt.Errorf("rules %s: %w", version, err)
+	}
+	e.cfg, e.rules, e.targets = cfg, version, targets
 	return nil
 }
 

@@ -226,6 +226,8 @@ type savedIncident struct {
 	Isolated   bool      `json:",omitempty"`
 	Judgement  *judgement
 	Services   []string
+	Phases     []itsm.Phase
+	SLAAt      time.Time `json:",omitzero"`
 }
 
 func (inc *incident) saved(g *cmdb.Graph) savedIncident {
@@ -233,7 +235,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
-		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt,
 	}
 	if h.Cause != cmdb.None {
 		s.Cause = g.Item(h.Cause).ID
@@ -292,7 +294,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, restored: &s,
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}
@@ -319,7 +321,9 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 		if err != nil {
 			return fmt.Errorf("rules %s: %w", at.Rules, err)
 		}
-		e.cfg, e.rules = cfg, at.Rules
+		if err := e.force(cfg, at.Rules); err != nil {
+			return err
+		}
 	}
 	if at.Estate != "" {
 		graph, err := decodeEstate(estate)
@@ -409,6 +413,9 @@ func (e *Engine) restoreTimers() {
 		}
 		if inc.row.Flapping {
 			e.timers.push(timer{at: inc.flapAt, kind: timerFlap, ordinal: inc.ordinal})
+		}
+		if !inc.slaAt.IsZero() {
+			e.timers.push(timer{at: inc.slaAt, kind: timerSLA, ordinal: inc.ordinal})
 		}
 		if inc.row.State.Open() && inc.counts.Total > inc.told {
 			e.tellLater(inc)

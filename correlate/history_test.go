@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/itsm"
+	"signalbox/sla"
 )
 
 func start() time.Time { return time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC) }
@@ -174,11 +175,20 @@ func (h *history) newRules() *itsm.Version {
 	cfg := DefaultConfig()
 	minutes := 1 + h.rand.IntN(10)
 	cfg.Incident.AutoResolveAfter = time.Duration(minutes) * time.Minute
+	id := fmt.Sprintf("r%d", minutes)
+	if n := h.rand.IntN(3); n > 0 {
+		id += fmt.Sprintf("-%d", n)
+		cfg.SLA.Targets = []sla.TargetConfig{
+			{Name: "urgent", Metric: itsm.MetricResolution, Priorities: []int{1, 2}, Within: time.Duration(n) * 10 * time.Minute},
+			{Name: "rest", Metric: itsm.MetricResolution, Within: time.Duration(n) * 20 * time.Minute, PauseOn: []string{}},
+			{Name: "answer", Metric: itsm.MetricResponse, Within: time.Duration(n) * 3 * time.Minute},
+		}
+	}
 	data, err := json.Marshal(cfg)
 	if err != nil {
 		panic(err)
 	}
-	return &itsm.Version{ID: fmt.Sprintf("r%d", minutes), Data: data}
+	return &itsm.Version{ID: id, Data: data}
 }
 
 // item is mostly one of a few neighbours, so that alerts meet.

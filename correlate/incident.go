@@ -42,6 +42,11 @@ type incident struct {
 	toldAt     time.Time
 	tellDue    time.Time // when a timer looks whether there is more to tell
 
+	phases     []itsm.Phase // what held when, for the clocks; at most maxPhases
+	slaAt      time.Time    // when a clock changes by itself
+	remeasure  bool         // the targets are other ones
+	unattended bool         // it is resolving itself
+
 	restless []*member // that have fired more than once of late
 
 	services   []string // that the cause hurts

@@ -248,6 +248,9 @@ func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
 	for limit, n := range l.engine.Limited() {
 		l.metrics.limited.WithLabelValues(limit).Add(float64(n))
 	}
+	for event, n := range l.engine.Clocked() {
+		l.metrics.clocks.WithLabelValues(string(event.Metric), string(event.State)).Add(float64(n))
+	}
 	l.metrics.records.Add(float64(len(records)))
 	l.metrics.updates.Add(float64(len(updates)))
 	l.dirty = true

@@ -11,7 +11,7 @@ type metrics struct {
 	takeovers, recoveries              prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
-	limited                            *prometheus.CounterVec
+	limited, clocks                    *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -38,6 +38,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		limited: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_correlate_searches_limited_total", Help: "Searches for causes that a limit has ended, by its key: correlate.hops, fan_out or candidates.",
 		}, []string{"limit"}),
+		clocks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_correlate_sla_clocks_total", Help: "Clocks of service level targets that came into a state, by metric (response or resolution) and state.",
+		}, []string{"metric", "state"}),
 		lag: f.NewGauge(prometheus.GaugeOpts{
 			Name: "signalbox_correlate_lag_seconds", Help: "Age of the last applied record when its updates were published; 0 when nothing waits.",
 		}),

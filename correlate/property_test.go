@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"signalbox/itsm"
 )
@@ -258,6 +259,9 @@ func checkInvariants(t *testing.T, e *Engine) {
 		}
 	}
 	for _, inc := range e.Incidents() {
+		if clocks, _ := e.targets.Clocks(e.ids[inc.ID].phases, e.clock); inc.State.Open() && !cmp.Equal(clocks, inc.SLA, cmpopts.EquateEmpty()) {
+			t.Fatalf("%s at %s: %s", inc.Number, e.clock, cmp.Diff(clocks, inc.SLA))
+		}
 		suppressed := 0
 		for _, a := range inc.Alerts {
 			marked := a.Status == itsm.StatusFiring && e.alerts[a.Fingerprint].mark.reason != ""

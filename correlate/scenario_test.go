@@ -130,6 +130,7 @@ type world struct {
 	said       []string // the updates of each record
 	rows       map[string]itsm.Incident
 	causes     map[string][]itsm.Cause
+	phases     map[string]itsm.Phases
 	alerts     map[string]map[itsm.Fingerprint]itsm.AlertState // by the incident they were published in
 	timeline   map[string]map[int]itsm.Entry
 	outcomes   map[string]itsm.Outcome
@@ -140,7 +141,7 @@ type world struct {
 func newWorld(tb testing.TB, e *Engine) *world {
 	tb.Helper()
 	return &world{
-		t: tb, e: e, rows: map[string]itsm.Incident{}, causes: map[string][]itsm.Cause{}, alerts: map[string]map[itsm.Fingerprint]itsm.AlertState{},
+		t: tb, e: e, rows: map[string]itsm.Incident{}, causes: map[string][]itsm.Cause{}, phases: map[string]itsm.Phases{}, alerts: map[string]map[itsm.Fingerprint]itsm.AlertState{},
 		timeline: map[string]map[int]itsm.Entry{}, outcomes: map[string]itsm.Outcome{}, discovered: map[string]bool{},
 	}
 }
@@ -158,6 +159,9 @@ func (w *world) take(updates []itsm.Update) {
 				w.t.Fatalf("%s: %s goes back: %+v after %+v", w.where, inc.Number, inc, have)
 			}
 			w.rows[inc.ID] = *inc
+		}
+		if u.Phases != nil {
+			w.phases[u.IncidentID] = *u.Phases
 		}
 		if u.Causes != nil {
 			w.causes[u.IncidentID] = u.Causes
@@ -204,6 +208,7 @@ func (w *world) forget(u *itsm.Update) {
 		w.t.Fatalf("%s: %s is forgotten and leaves entries behind", w.where, u.IncidentID)
 	}
 	delete(w.rows, u.IncidentID)
+	delete(w.phases, u.IncidentID)
 	delete(w.causes, u.IncidentID)
 	delete(w.timeline, u.IncidentID)
 }
@@ -240,6 +245,9 @@ func (w *world) compareWithTopics() {
 	for i := range incidents {
 		inc := &incidents[i]
 		same(inc.Number, w.rows[inc.ID], inc.Row())
+		if w.e.targets.Configured() && inc.State.Open() {
+			same("phases of "+inc.Number, w.phases[inc.ID], itsm.Phases{Rules: w.e.rules, Phases: w.e.ids[inc.ID].phases})
+		}
 		if len(inc.Causes) > 0 {
 			same("the causes of "+inc.Number, w.causes[inc.ID], inc.Causes)
 		}
@@ -566,9 +574,21 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping),
 		"code": orNone(inc.ResolutionCode), "started": clockText(inc.StartedAt), "opened": clockText(inc.OpenedAt),
 		"resolvedAt": orNever(inc.ResolvedAt), "closedAt": orNever(inc.ClosedAt), "revision": strconv.Itoa(inc.Revision), "commandRevision": strconv.Itoa(inc.CommandRevision),
+		"sla": clocksText(inc.SLA), "slaDue": orNever(inc.SLADueAt),
 	}
 	v, ok := properties[key]
 	return v, ok
+}
+
+func clocksText(clocks []itsm.Clock) string {
+	if len(clocks) == 0 {
+		return "none"
+	}
+	out := make([]string, len(clocks))
+	for i, c := range clocks {
+		out[i] = c.Name + ":" + string(c.State)
+	}
+	return strings.Join(out, ",")
 }
 
 // dump shows the board, for a failed scenario.

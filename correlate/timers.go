@@ -23,6 +23,7 @@ const (
 	timerCommand                  // the id of a command is forgotten
 	timerChange                   // a change is forgotten
 	timerSilence                  // a silence begins, ends or is forgotten
+	timerSLA                      // a clock changes by itself
 	timerRegroup                  // an incident has other labels as a group
 )
 
@@ -120,11 +121,14 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		at := e.clock
 		inc.row.State, inc.row.ResolvedAt = itsm.StateResolved, &at
 		inc.row.OnHoldReason, inc.row.HoldUntil, inc.row.SnoozedUntil = nil, nil, nil
+		inc.unattended = true
 		e.decide(inc, itsm.EntryState, "resolved by itself: nothing has fired for "+e.cfg.Incident.AutoResolveAfter.String(), before)
 	case t.kind == timerClose && inc.row.State == itsm.StateResolved && due(inc.closeAt):
 		at := e.clock
 		inc.row.State, inc.row.ClosedAt = itsm.StateClosed, &at
 		e.note(inc, itsm.EntryState, "closed")
+	case t.kind == timerSLA && due(inc.slaAt):
+		e.review(inc) // publish measures
 	case t.kind == timerRegroup:
 		e.regroup(inc.list...)
 	case t.kind == timerForget && !e.opts.Keep && due(inc.forgetDue):

@@ -73,6 +73,13 @@ type Phase struct {
 	Services  []string `json:"services,omitempty"`
 }
 
+// Phases is the history of an incident as the engine last measured it.
+type Phases struct {
+	// Rules is the version of the rules by whose targets it was measured.
+	Rules  string  `json:"rules"`
+	Phases []Phase `json:"phases"`
+}
+
 // Same tells whether two phases differ in nothing but their beginning.
 func (p *Phase) Same(o *Phase) bool {
 	return p.State == o.State && p.Merged == o.Merged && p.Hold == o.Hold && p.Responded == o.Responded &&

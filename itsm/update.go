@@ -9,10 +9,12 @@ type Update struct {
 	// Causes is the ranked list with evidence of incident IncidentID, when it changed.
 	Causes     []Cause
 	IncidentID string
-	Alerts     []AlertChange
-	Entries    []Entry // of IncidentID
+	// Phases is the history of incident IncidentID for its clocks, when it or the targets changed.
+	Phases  *Phases
+	Alerts  []AlertChange
+	Entries []Entry // of IncidentID
 	// ForgetEntries is the number of timeline entries to delete with the incident: the incident
-	// IncidentID is forgotten (tombstones for it, its causes and entries 1 … ForgetEntries).
+	// IncidentID is forgotten (tombstones for it, its causes, its phases and entries 1 … ForgetEntries).
 	Forget        bool
 	ForgetEntries int
 	Outcome       *Outcome

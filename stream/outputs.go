@@ -117,7 +117,7 @@ func (o *outputs) add(u *itsm.Update) error {
 	return o.incident(u)
 }
 
-// incident adds the records of the incidents topic: causes before the row they explain, the
+// incident adds the records of the incidents topic: causes and phases before the row they explain, the
 // answer to a command after the row that it speaks of.
 func (o *outputs) incident(u *itsm.Update) error {
 	if u.Forget {
@@ -125,6 +125,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 			o.timeline.add(o.entryKey(u.IncidentID, seq), nil)
 		}
 		o.incidents.add([]byte(causesKey(u.IncidentID)), nil)
+		o.incidents.add([]byte(phasesKey(u.IncidentID)), nil)
 		o.incidents.add([]byte(u.IncidentID), nil)
 	}
 	for _, r := range []struct {
@@ -133,6 +134,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 		value any
 	}{
 		{u.Causes != nil, causesKey(u.IncidentID), u.Causes},
+		{u.Phases != nil, phasesKey(u.IncidentID), u.Phases},
 		{u.Incident != nil, "", u.Incident},
 		{u.Outcome != nil, "_command/", u.Outcome},
 		{u.Adopted != nil, "_adopted/", u.Adopted},
@@ -166,6 +168,8 @@ func (o *outputs) incident(u *itsm.Update) error {
 const silencePrefix = "_silence/"
 
 func causesKey(incident string) string { return "_causes/" + incident }
+
+func phasesKey(incident string) string { return "_sla/" + incident }
 
 func (o *outputs) entryKey(incident string, seq int) []byte {
 	o.key = append(append(o.key[:0], incident...), '/')

@@ -149,6 +149,8 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 		h := v.holder(id)
 		h.causes = bytes.Clone(p.Value)
 		v.release(h)
+	case "_sla":
+		return v.applyPhases(p, id)
 	case "_command":
 		return v.applyOutcome(p, id)
 	case "_silence":
@@ -158,6 +160,20 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 	default:
 		return fmt.Errorf("%w %q", errUnknownKey, p.Key)
 	}
+	return nil
+}
+
+func (v *views) applyPhases(p *itsm.Published, id string) error {
+	var phases *itsm.Phases
+	if p.Value != nil {
+		phases = &itsm.Phases{}
+		if err := json.Unmarshal(p.Value, phases); err != nil {
+			return fmt.Errorf("decode phases of incident %s: %w", id, err)
+		}
+	}
+	h := v.holder(id)
+	h.phases = phases
+	v.release(h)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ type candidate struct {
 }
 
 func (u *UI) handleIncidents(w http.ResponseWriter, r *http.Request) {
-	p, bad := readPaging(r, "-openedAt", "priority", "updatedAt", "alerts")
+	p, bad := readPaging(r, "-openedAt", "priority", "updatedAt", "alerts", "slaDueAt")
 	if bad != nil {
 		writeProblem(w, bad)
 		return
@@ -39,7 +40,7 @@ func (u *UI) handleIncidents(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	list := paginate(u.candidates(len(q.Labels) > 0), p, func(c candidate) bool {
 		return (states == nil || slices.Contains(states, c.row.State)) && matchIncident(q, c, now)
-	}, func(c candidate) sortKey { return incidentKey(p.sort, c.row) })
+	}, func(c candidate) sortKey { return incidentKey(p, c.row) })
 	writeBytes(w, http.StatusOK, list.body("incidents", func(c candidate) []byte { return c.row.raw }))
 }
 
@@ -71,9 +72,9 @@ func (u *UI) candidates(alerts bool) []candidate {
 	return out
 }
 
-func incidentKey(order string, r *row) sortKey {
+func incidentKey(p paging, r *row) sortKey {
 	k := sortKey{id: r.ID}
-	switch order {
+	switch p.sort {
 	case "priority":
 		k.n = int64(r.Priority)
 	case "openedAt":
@@ -82,6 +83,15 @@ func incidentKey(order string, r *row) sortKey {
 		k.n = r.UpdatedAt.UnixNano()
 	case "alerts":
 		k.n = int64(r.AlertCounts.Total)
+	case "slaDueAt":
+		switch {
+		case r.SLADueAt != nil:
+			k.n = r.SLADueAt.UnixNano()
+		case p.reverse: // what has no due time comes last, either way
+			k.n = math.MinInt64
+		default:
+			k.n = math.MaxInt64
+		}
 	}
 	return k
 }
@@ -91,11 +101,11 @@ func incidentSchema() query.Schema {
 		"id": query.Text, "number": query.Text, "state": query.Text, "title": query.Text, "severity": query.Text, "category": query.Text,
 		"site": query.Text, "service": query.Text, "services": query.Text, "team": query.Text, "assignee": query.Text, "owner": query.Text,
 		"item": query.Text, "cause": query.Text, "flapping": query.Text, "acknowledged": query.Text, "acknowledgedBy": query.Text,
-		"mergedInto": query.Text,
-		"priority":   query.Number, "impact": query.Number, "urgency": query.Number, "alerts": query.Number, "firing": query.Number,
+		"mergedInto": query.Text, "sla": query.Text, "target": query.Text,
+		"priority": query.Number, "impact": query.Number, "urgency": query.Number, "alerts": query.Number, "firing": query.Number,
 		"items": query.Number, "reopenCount": query.Number, "score": query.Number, "revision": query.Number,
 		"age": query.Duration, "startedAt": query.Time, "openedAt": query.Time, "updatedAt": query.Time, "acknowledgedAt": query.Time,
-		"resolvedAt": query.Time, "snoozedUntil": query.Time,
+		"resolvedAt": query.Time, "snoozedUntil": query.Time, "slaDueAt": query.Time, "timeLeft": query.Duration,
 	}}
 }
 
@@ -140,7 +150,12 @@ func matchIncidentField(m *query.Matcher, r *row, now time.Time) bool {
 		return m.Number(r.Causes[0].Score)
 	case "age":
 		return m.Age(now.Sub(r.OpenedAt))
-	case "startedAt", "openedAt", "updatedAt", "acknowledgedAt", "resolvedAt", "snoozedUntil":
+	case "timeLeft":
+		if r.SLADueAt == nil {
+			return m.Op.Negative()
+		}
+		return m.Age(r.SLADueAt.Sub(now))
+	case "startedAt", "openedAt", "updatedAt", "acknowledgedAt", "resolvedAt", "snoozedUntil", "slaDueAt":
 		return m.Time(r.time(m.Name), now)
 	}
 	return m.Text(r.texts(m.Name)...)
@@ -164,6 +179,8 @@ func (r *row) time(name string) time.Time {
 		return opt(r.AcknowledgedAt)
 	case "resolvedAt":
 		return opt(r.ResolvedAt)
+	case "slaDueAt":
+		return opt(r.SLADueAt)
 	}
 	return opt(r.SnoozedUntil)
 }
@@ -201,10 +218,22 @@ func (r *row) texts(name string) []string {
 		return []string{strconv.FormatBool(r.Flapping)}
 	case "acknowledged":
 		return []string{strconv.FormatBool(r.AcknowledgedAt != nil)}
+	case "sla":
+		return clockTexts(r.SLA, func(c *itsm.Clock) string { return string(c.State) })
+	case "target":
+		return clockTexts(r.SLA, func(c *itsm.Clock) string { return c.Name })
 	case "acknowledgedBy":
 		return texts(r.AcknowledgedBy)
 	}
 	return texts(r.MergedInto)
+}
+
+func clockTexts(clocks []itsm.Clock, text func(*itsm.Clock) string) []string {
+	var out []string
+	for i := range clocks {
+		out = append(out, text(&clocks[i]))
+	}
+	return out
 }
 
 func texts(values ...*string) []string {

@@ -45,6 +45,8 @@ type row struct {
 	ItemCount        int              `json:"itemCount"`
 	AlertCounts      itsm.AlertCounts `json:"alertCounts"`
 	Causes           []itsm.Cause     `json:"causes"`
+	SLA              []itsm.Clock     `json:"sla"`
+	SLADueAt         *time.Time       `json:"slaDueAt"`
 }
 
 func newRow(value []byte) (*row, error) {

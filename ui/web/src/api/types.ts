@@ -296,6 +296,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/sla": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        /** Every interval that counted towards a service level target of the incident, or did not, and why */
+        get: operations["explainIncidentClocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}/{action}": {
         parameters: {
             query?: never;
@@ -893,6 +913,30 @@ export interface components {
             elapsedSeconds: number | null;
             /** @description The highest share of the target to warn at that is used up, 0: none. */
             warnedPercent: number;
+        };
+        /** @description A clock with every interval that went into it. Every moment from the opening to now, or to where the clock stopped, is in exactly one. */
+        ClockAccount: components["schemas"]["Clock"] & {
+            /** @description By which time counts; 24x7: always. */
+            calendar: string;
+            /** @description Of the calendar. */
+            timeZone: string;
+            /** @description Whether the target applies now, or did when the clock stopped; false: it did earlier, and another one does now. */
+            applies: boolean;
+            intervals: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+                counted: boolean;
+                /**
+                 * @example hours of office
+                 * @example holiday: Christmas Day
+                 * @example on hold: awaiting_vendor
+                 */
+                reason: string;
+                /** @description The time that has counted by its end. */
+                elapsedSeconds: number;
+            }[];
         };
         /** @description An incident in lists, on the board and the stream, without its alerts and the evidence of its causes. */
         IncidentRow: components["schemas"]["IncidentFields"] & {
@@ -2047,8 +2091,8 @@ export interface operations {
                 state?: string;
                 /** @description Matchers over labels and fields, separated by spaces or commas (`alertname=~"Kube.*" priority<=2 state!="resolved" age>1h`); operators = != =~ !~ < <= > >=; a bare word searches text. */
                 q?: components["parameters"]["q"];
-                /** @description A `-` before it reverses. Default `-openedAt`. */
-                sort?: "priority" | "-priority" | "openedAt" | "-openedAt" | "updatedAt" | "-updatedAt" | "alerts" | "-alerts";
+                /** @description A `-` before it reverses. Default `-openedAt`. Incidents without a due time come last, either way. */
+                sort?: "priority" | "-priority" | "openedAt" | "-openedAt" | "updatedAt" | "-updatedAt" | "alerts" | "-alerts" | "slaDueAt" | "-slaDueAt";
                 limit?: components["parameters"]["limit"];
                 /** @description The `next` of the page before. Stable under inserts. */
                 cursor?: components["parameters"]["cursor"];
@@ -2184,6 +2228,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Path"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    explainIncidentClocks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The clocks; none when no target applies or ever did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Its id. */
+                        incident: string;
+                        /**
+                         * Format: date-time
+                         * @description The moment up to which time is counted.
+                         */
+                        at: string;
+                        clocks: components["schemas"]["ClockAccount"][];
+                    };
                 };
             };
             404: components["responses"]["Problem"];
