@@ -51,6 +51,8 @@ type App struct {
 	loops  []*correlate.Loop // by shard; those of our shards run
 	ui     *ui.UI
 	estate *estateFiles
+	// upstream are the Alertmanagers that are read.
+	upstream upstream
 
 	engine    *chdb.Engine // nil with servers of the user's own, or without history
 	history   *store.Store // nil without history
@@ -145,12 +147,19 @@ func (a *App) buildLoops(_ context.Context) error {
 func (a *App) buildDoors() (http.Handler, error) {
 	cfg := a.opts.Config
 	mux := http.NewServeMux()
+	var err error
+	a.upstream, err = newUpstream(cfg, alertmanager.PollerOptions{
+		Door: a.stream.Door(), Ours: a.ownsFirst, Known: func() map[itsm.Fingerprint]alertmanager.Known { return known(a.ui) },
+	}, a.registry, a.log)
+	if err != nil {
+		return nil, err
+	}
 	ingestConfig := ingest.DefaultConfig()
 	ingestConfig.Identity, ingestConfig.ResolveTimeout = cfg.Identity, cfg.Incident.ResolveTimeout
 	doors, err := ingest.New(ingest.Options{
 		Door: a.stream.Door(), Config: ingestConfig, Registerer: a.registry, Logger: a.log,
 		Receivers: []ingest.Receiver{alertmanager.Webhook(), alertmanager.Recorder(), alertmanager.Post(), events.Receiver()},
-		Names:     alertmanager.Names(cfg.Alertmanagers),
+		Names:     alertmanager.Names(cfg.Alertmanagers), Truncated: a.upstream.truncated,
 	})
 	if err != nil {
 		return nil, err
@@ -230,6 +239,7 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return a.becomeReady(groupCtx, caughtUp) })
+	group.Go(func() error { return a.readUpstream(groupCtx) })
 	group.Go(func() error { // a room that ends takes the server with it
 		select {
 		case <-roomsCtx.Done():

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,8 +38,8 @@ func peer(t *testing.T, name string) string {
 	return ""
 }
 
-// startPeer runs a program until the test ends and shows its log when the test failed.
-func startPeer(t *testing.T, name string, args ...string) {
+// startPeer runs a program until stop is called or the test ends, and shows its log when the test failed.
+func startPeer(t *testing.T, name string, args ...string) (stop func()) {
 	t.Helper()
 	logFile, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(name)+".log"))
 	if err != nil {
@@ -49,14 +50,18 @@ func startPeer(t *testing.T, name string, args ...string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed
 		_ = logFile.Close()
+	})
+	t.Cleanup(func() {
+		stop()
 		if data, err := os.ReadFile(logFile.Name()); t.Failed() && err == nil {
 			t.Logf("log of %s:\n%s", filepath.Base(name), data[max(0, len(data)-4000):])
 		}
 	})
+	return stop
 }
 
 // startApp runs the house in this process and returns its URL.

@@ -106,6 +106,7 @@ type Listed struct {
 	Annotations  itsm.Labels
 	StartsAt     time.Time
 	EndsAt       time.Time
+	UpdatedAt    time.Time // when the Alertmanager was last told of it
 	GeneratorURL string
 	Receivers    []string
 	SilencedBy   []string // ids of silences
@@ -244,6 +245,7 @@ func decodeListed(r io.Reader, yield func(Listed) error) error {
 		Annotations  map[string]string `json:"annotations"`
 		StartsAt     time.Time         `json:"startsAt"`
 		EndsAt       time.Time         `json:"endsAt"`
+		UpdatedAt    time.Time         `json:"updatedAt"`
 		GeneratorURL string            `json:"generatorURL"`
 		Receivers    []named           `json:"receivers"`
 		Status       struct {
@@ -255,7 +257,8 @@ func decodeListed(r io.Reader, yield func(Listed) error) error {
 	return decodeArray(r, func(w wire) error {
 		out := Listed{
 			Labels: itsm.NewLabels(w.Labels), Annotations: itsm.NewLabels(w.Annotations), StartsAt: w.StartsAt.UTC(), EndsAt: w.EndsAt.UTC(),
-			GeneratorURL: w.GeneratorURL, SilencedBy: w.Status.SilencedBy, InhibitedBy: w.Status.InhibitedBy, MutedBy: w.Status.MutedBy,
+			UpdatedAt: w.UpdatedAt.UTC(), GeneratorURL: w.GeneratorURL,
+			SilencedBy: w.Status.SilencedBy, InhibitedBy: w.Status.InhibitedBy, MutedBy: w.Status.MutedBy,
 		}
 		for _, n := range w.Receivers {
 			out.Receivers = append(out.Receivers, n.Name)

@@ -23,10 +23,12 @@ type Config struct {
 	ExternalURLs []string `yaml:"external_urls"`
 	// Regular expression of the receivers that send here; alerts for none of them are not taken when the Alertmanager is read. Empty: all receivers.
 	Receiver string `yaml:"receiver"`
-	// How often the members' alerts are read. 0 turns it off. Default 1m.
+	// How often the members' alerts are read. 0: only when a webhook says that it left alerts out. Default 1m.
 	Interval time.Duration `yaml:"interval"`
 	// How long one answer of a member may take. Default 30s.
 	Timeout time.Duration `yaml:"timeout"`
+	// How long a member must have been up before what it does not list counts as ended: longer than every Prometheus needs to send all its alerts again. Default 5m.
+	Settle time.Duration `yaml:"settle"`
 	// How long the source may be without a heartbeat (a Watchdog) before that is an alert. 0 turns it off.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 	// Whether acknowledged alerts and maintenance become silences in this Alertmanager.
@@ -68,7 +70,9 @@ type TLSConfig struct {
 }
 
 // SetDefaults puts in place what holds for keys that are not given.
-func (c *Config) SetDefaults() { c.Interval, c.Timeout = time.Minute, 30*time.Second }
+func (c *Config) SetDefaults() {
+	c.Interval, c.Timeout, c.Settle = time.Minute, 30*time.Second, 5*time.Minute
+}
 
 // minInterval is the shortest period of reading.
 const minInterval = time.Second
@@ -114,14 +118,23 @@ func (c *Config) validate(fault func(bad bool, key, format string, args ...any))
 			fault(err != nil, fmt.Sprintf("%s[%d]", key, i), "%v", err)
 		}
 	}
-	_, err := regexp.Compile(c.Receiver)
+	_, err := c.receivers()
 	fault(err != nil, "receiver", "%v", err)
 	fault(c.Interval != 0 && c.Interval < minInterval, "interval", "must be 0 or at least %s, got %s", minInterval, c.Interval)
 	fault(c.Timeout <= 0, "timeout", "must be positive, got %s", c.Timeout)
+	fault(c.Settle < 0, "settle", "must not be negative, got %s", c.Settle)
 	fault(c.Heartbeat < 0, "heartbeat", "must not be negative, got %s", c.Heartbeat)
 	fault(c.BasicAuth.Username == "" && c.BasicAuth.PasswordFile != "", "basic_auth.username", "is missing")
 	fault(c.BasicAuth.Username != "" && c.Authorization.CredentialsFile != "", "authorization", "does not go with basic_auth")
 	fault((c.TLS.CertFile == "") != (c.TLS.KeyFile == ""), "tls_config.cert_file", "goes with key_file")
+}
+
+// receivers is the expression for receivers; like Alertmanager's it must match as a whole.
+func (c *Config) receivers() (*regexp.Regexp, error) {
+	if c.Receiver == "" {
+		return regexp.Compile("")
+	}
+	return regexp.Compile("^(?:" + c.Receiver + ")$")
 }
 
 // checkURL says what is wrong with an address.

@@ -34,6 +34,7 @@ func TestValidateAll(t *testing.T) {
 		{"interval", valid(func(c *Config) { c.Interval = 1 }), "alertmanagers[0].interval: must be 0 or at least 1s"},
 		{"timeout", valid(func(c *Config) { c.Timeout = 0 }), "alertmanagers[0].timeout: must be positive"},
 		{"heartbeat", valid(func(c *Config) { c.Heartbeat = -1 }), "alertmanagers[0].heartbeat: must not be negative"},
+		{"settle", valid(func(c *Config) { c.Settle = -1 }), "alertmanagers[0].settle: must not be negative"},
 		{"password without name", valid(func(c *Config) { c.BasicAuth.PasswordFile = "p" }), "alertmanagers[0].basic_auth.username: is missing"},
 		{"two logins", valid(func(c *Config) { c.BasicAuth.Username, c.Authorization.CredentialsFile = "u", "t" }), "alertmanagers[0].authorization: does not go with basic_auth"},
 		{"half a certificate", valid(func(c *Config) { c.TLS.KeyFile = "k" }), "alertmanagers[0].tls_config.cert_file: goes with key_file"},
