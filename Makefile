@@ -57,6 +57,11 @@ test-web: $(WEB)/node_modules/.package-lock.json
 test-e2e: programs build
 	cd $(WEB) && npm run e2e
 
+.PHONY: e2e
+e2e: build chdb alertmanager ## the whole way on real parts: Prometheus, two Alertmanagers, Apache Kafka, ClickHouse, browser
+	scripts/setup.sh $(if $(CHROMIUM),,chromium) prometheus java mvn
+	scripts/e2e.sh
+
 # What the tests run against. CHROMIUM names another browser than Debian's.
 .PHONY: programs
 programs:

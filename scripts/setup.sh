@@ -6,6 +6,8 @@ missing=()
 for program in "$@"; do
 	command -v "$program" >/dev/null || case "$program" in
 	systemd-analyze) missing+=(systemd) ;;
+	java) missing+=(openjdk-17-jre-headless) ;;
+	mvn) missing+=(maven) ;;
 	*) missing+=("$program") ;;
 	esac
 done

@@ -11,12 +11,7 @@ libs=$here/../../.cache/kafka
 
 jars() {
 	[ "$libs/.done" -nt "$here/pom.xml" ] && return
-	for tool in java mvn; do
-		command -v "$tool" >/dev/null || {
-			echo "$tool is missing: apt-get install --no-install-recommends default-jre-headless maven" >&2
-			exit 1
-		}
-	done
+	"$here/../setup.sh" java mvn >&2
 	rm -rf "$libs"
 	mkdir -p "$libs"
 	echo "fetching Apache Kafka's jars" >&2

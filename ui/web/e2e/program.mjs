@@ -1,7 +1,7 @@
 // The program under test: a process of its own with a data folder of its own, spoken to over HTTP.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -28,21 +28,29 @@ export async function eventually(check, limit = patience) {
 
 export class Program {
   #command;
+  #config;
   #process = null;
   #log = "";
   #listen = "127.0.0.1:0";
   #dataDir = "";
   url = "";
 
-  /** What to start: serve or demo. */
-  constructor(command = "serve") {
+  /** What to start: serve or demo, with the text of a configuration or none. */
+  constructor(command = "serve", config = "") {
     this.#command = command;
+    this.#config = config;
   }
 
   /** Starts the program, on the address of the last start when there was one, and waits until it is ready. */
   async start() {
     this.#dataDir ||= await mkdtemp(join(tmpdir(), "signalbox-e2e-"));
-    const child = spawn(binary, [this.#command, "--listen", this.#listen, "--data-dir", this.#dataDir], { stdio: ["ignore", "pipe", "pipe"] });
+    const args = [this.#command, "--listen", this.#listen, "--data-dir", this.#dataDir];
+    if (this.#config !== "") {
+      const file = join(this.#dataDir, "signalbox.yml");
+      await writeFile(file, this.#config);
+      args.push("--config", file);
+    }
+    const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     let failure = null;
     child.on("error", (error) => { failure = error; });

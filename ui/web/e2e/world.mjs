@@ -87,9 +87,11 @@ export class Window {
 
 class World {
   windows = [];
+  /** What runs beside the program, each with its name, its log and a way to stop it. */
+  peers = [];
 
-  constructor(command = "serve") {
-    this.program = new Program(command);
+  constructor({ command, config }) {
+    this.program = new Program(command, config);
   }
 
   async open({ estate = true, alerts = [] }) {
@@ -111,7 +113,10 @@ class World {
   async keepEvidence(name) {
     await mkdir(failures, { recursive: true });
     const base = join(failures, name.replaceAll(/[^a-z0-9]+/gi, "-"));
-    await writeFile(`${base}.log`, this.program.log);
+    for (const { name: whose, log } of [{ name: "signalbox", log: this.program.log }, ...this.peers]) {
+      await writeFile(`${base}-${whose}.log`, log);
+      if (this.peers.length > 0) console.error(`--- the end of the log of ${whose}\n${log.slice(-4000)}`);
+    }
     for (const [i, { page, complaints }] of this.windows.entries()) {
       await page.screenshot({ path: `${base}-${i + 1}.png` }).catch(() => {}); // the browser may be gone
       console.error(`window ${i + 1}: ${base}-${i + 1}.png ${complaints.join("; ")}`);
@@ -120,17 +125,18 @@ class World {
 
   async close() {
     await this.browser?.close();
+    await Promise.all(this.peers.map((peer) => peer.stop()));
     await this.program.close();
   }
 }
 
 /**
- * A test in a world of its own. Options: command (default serve), estate (false: none), alerts that are there before anybody
- * looks, complaints of the browser that are expected (a pattern).
+ * A test in a world of its own. Options: command (default serve), the text of a config, estate (false: none), alerts that are there
+ * before anybody looks, complaints of the browser that are expected (a pattern).
  */
 export function boardTest(name, options, run) {
   test(name, async () => {
-    const world = new World(options.command);
+    const world = new World(options);
     try {
       await world.open(options);
       await run(world);

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The whole story on real parts (ui/web/e2e/peers), then the tests that run on an embedded broker elsewhere, on Apache Kafka.
+# One broker serves them all; each has topics of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+dir=$(mktemp -d)
+address=127.0.0.1:${KAFKA_PORT:-19192}
+scripts/kafka/kafka.sh run "$dir" "${address#*:}" >"$dir/log" 2>&1 &
+broker=$!
+finish() {
+	local result=$?
+	kill "$broker" 2>/dev/null && wait "$broker" || true
+	[ "$result" = 0 ] || { echo "--- the end of the log of Apache Kafka"; tail -n 40 "$dir/log"; } >&2
+	rm -rf "$dir"
+}
+trap finish EXIT
+until grep -q "Kafka Server started" "$dir/log"; do
+	kill -0 "$broker" 2>/dev/null || { echo "Apache Kafka did not start" >&2; exit 1; }
+	sleep 0.2
+done
+export KAFKA_BROKERS=$address
+
+echo "== the story"
+(cd ui/web && npm run --silent e2e:peers)
+echo "== the suite of stream on Apache Kafka"
+go test -count=1 -timeout 10m -run TestKafka ./stream
+echo "== replicas and a broker's restart on Apache Kafka"
+go test -race -count=1 -timeout 15m -run 'Test(Replica.*|BrokerRestarted)/kafka' ./app

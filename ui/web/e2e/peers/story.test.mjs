@@ -1,0 +1,120 @@
+// The whole way with the real parts around it: alerts of a Prometheus come through a pair of Alertmanagers to a board in a browser,
+// by way of Apache Kafka, and into the history that ClickHouse keeps.
+import { assert, boardTest, eventually } from "../world.mjs";
+import { amtool, delivered, freeAddresses, startAlertmanagers, startHosts, startPrometheus } from "./peers.mjs";
+
+const brokers = process.env.KAFKA_BROKERS;
+assert.ok(brokers, "KAFKA_BROKERS names no broker: make e2e starts one");
+
+const rack = ["host-a:9100", "host-b:9100", "host-c:9100"];
+const shop = "shop-db:9187";
+const pair = await freeAddresses(2);
+
+const config = JSON.stringify({ // JSON is YAML
+  kafka: { brokers: brokers.split(","), topic_prefix: `story-${Date.now()}.` },
+  incident: { auto_resolve_after: "1s" },
+});
+
+const rules = [
+  { alert: "HostUnreachable", expr: 'up_by_hand{instance=~"host-.*"} == 0', labels: { severity: "critical" }, annotations: { summary: "{{ $labels.instance }} does not answer" } },
+  { alert: "DatabaseDown", expr: 'up_by_hand{instance=~"shop-.*"} == 0', labels: { severity: "critical" }, annotations: { summary: "{{ $labels.instance }} is down" } },
+];
+
+const notify = (signalbox) => JSON.stringify({
+  route: { receiver: "signalbox", group_by: ["alertname"], group_wait: "1s", group_interval: "1s", repeat_interval: "2s" },
+  receivers: [{ name: "signalbox", webhook_configs: [{ url: `${signalbox}/api/v1/ingest/alertmanager`, send_resolved: true }] }],
+});
+
+const instances = (json) => JSON.parse(json).map((a) => a.labels.instance).sort();
+
+boardTest("alerts of a real Prometheus become incidents, and the past", { config }, async (world) => {
+  const { program } = world;
+  const hosts = await startHosts(world, [...rack, shop]);
+  await startAlertmanagers(world, pair, notify(program.url));
+  await startPrometheus(world, hosts, pair, rules);
+  const counts = async (number) => (await program.get(`/api/v1/incidents/${number}`)).alertCounts;
+
+  const window = await world.look();
+  await window.sees(window.page.getByText("no incident yet"));
+  await window.mark();
+
+  // A rack goes dark. Its switch says nothing, and the incident names it.
+  hosts.fail(...rack);
+  const first = await window.sees(window.row("INC-000001"));
+  await window.sees(first.getByText("Rack switch 1", { exact: true }));
+  await window.sees(first.getByText("not itself reporting"));
+  await eventually(async () => assert.deepEqual(await counts("INC-000001"), { firing: 3, resolved: 0, expired: 0, suppressed: 0, total: 3 }));
+
+  // Both Alertmanagers tell of it, again and again, and nothing comes of that.
+  const { revision } = await program.get("/api/v1/incidents/INC-000001");
+  const told = await Promise.all(pair.map(delivered));
+  await eventually(async () => {
+    for (const [i, n] of (await Promise.all(pair.map(delivered))).entries()) assert.ok(n >= told[i] + 2, `Alertmanager ${i + 1} has told ${n} times, ${told[i]} before`);
+  });
+  const again = await program.get("/api/v1/incidents/INC-000001");
+  assert.equal(again.revision, revision, "what was told again has changed the incident");
+  assert.deepEqual(again.alerts.map((a) => a.count), [1, 1, 1]);
+  assert.deepEqual(await window.numbers(), ["INC-000001"]);
+
+  // Something else breaks: an incident of its own.
+  hosts.fail(shop);
+  await window.sees(window.row("INC-000002").getByText("Shop database"));
+  assert.deepEqual((await window.numbers()).toSorted(), ["INC-000001", "INC-000002"]);
+
+  await amtoolReadsAndSilences(window, program);
+
+  // All is well again.
+  hosts.recover(shop, ...rack);
+  await window.sees(first.getByText(/^Resolved/));
+  await window.sees(window.row("INC-000002").getByText(/^Resolved/));
+  assert.deepEqual(await counts("INC-000001"), { firing: 0, resolved: 3, expired: 0, suppressed: 0, total: 3 });
+  assert.deepEqual(await counts("INC-000002"), { firing: 0, resolved: 1, expired: 0, suppressed: 0, total: 1 });
+  await window.assertNotReloaded();
+
+  await historyShowsIt(window, program);
+});
+
+/** What monitoring teams have in their fingers, against our own API. */
+async function amtoolReadsAndSilences(window, { url }) {
+  assert.deepEqual(instances(await amtool(url, "alert", "query", "-o", "json")), [...rack, shop]);
+  assert.deepEqual(instances(await amtool(url, "alert", "query", "HostUnreachable", 'instance!~"host-[ab].*"', "-o", "json")), ["host-c:9100"]);
+  const id = await amtool(url, "silence", "add", "DatabaseDown", "--author=maria", "--comment=its disk is exchanged", "--duration=1h");
+  await window.misses(window.row("INC-000002"));
+  await window.page.getByRole("tab", { name: "Suppressed 1" }).click();
+  await window.sees(window.row("INC-000002").getByText("Suppressed", { exact: true }));
+  const [silence] = JSON.parse(await amtool(url, "silence", "query", "-o", "json"));
+  assert.deepEqual({ id: silence.id, comment: silence.comment, createdBy: silence.createdBy }, { id, comment: "its disk is exchanged", createdBy: "maria" });
+  assert.deepEqual(instances(await amtool(url, "alert", "query", "--silenced", "-o", "json")), [shop]);
+  await amtool(url, "silence", "expire", id);
+  await window.misses(window.row("INC-000002"));
+  await window.page.getByRole("tab", { name: /^Open/ }).click();
+  await window.sees(window.row("INC-000002"));
+  assert.equal(await amtool(url, "silence", "query", "-q"), "");
+}
+
+/** What has passed is found again, over time, as a list and as the story of one incident. */
+async function historyShowsIt(window, program) {
+  await eventually(async () => { // history is written behind what happens
+    const { incidents } = await program.get("/api/v1/history/incidents");
+    assert.deepEqual(incidents.map((i) => `${i.number} ${i.state}`).sort(), ["INC-000001 resolved", "INC-000002 resolved"]);
+  });
+  const { page } = window;
+  await page.getByRole("link", { name: "History" }).click();
+  const chart = page.getByRole("region", { name: "Alerts over time" });
+  await window.sees(chart.getByText(/alerts began/));
+  await page.getByLabel("Filter").fill("HostUnreachable");
+  await window.sees(chart.getByText(/^3 alerts began of those that match/));
+  const past = page.getByRole("grid");
+  await window.sees(past.getByRole("row").filter({ hasText: "host-b" }));
+  assert.equal(await past.getByRole("row").filter({ hasText: "DatabaseDown" }).count(), 0);
+
+  await page.getByRole("tab", { name: "Incidents" }).click();
+  await page.getByLabel("Filter").fill("rack-1");
+  await past.getByRole("row").filter({ hasText: "INC-000001" }).click();
+  const panel = page.getByRole("complementary", { name: "Incident INC-000001" });
+  await window.sees(panel.getByText("Rack switch 1").first());
+  const timeline = panel.locator("section").filter({ has: page.getByRole("heading", { name: /^Timeline/ }) });
+  await window.sees(timeline.getByRole("listitem").filter({ hasText: /resolved/i }));
+  await panel.getByRole("link", { name: /^Its alerts/ }).click();
+  await eventually(async () => assert.equal(await past.getByRole("row").filter({ hasText: "resolved" }).count(), 3));
+}
