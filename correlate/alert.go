@@ -189,6 +189,9 @@ func (e *Engine) observe(in *itsm.Alert) {
 		e.marked(a, in)
 	}
 	a.lastSeen = e.clock
+	if e.isHeartbeat(a) {
+		e.beat(in)
+	}
 }
 
 func (e *Engine) newAlert(in *itsm.Alert) *alert {

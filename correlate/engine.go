@@ -45,17 +45,18 @@ type Engine struct {
 	graph *cmdb.Graph
 	index *explain.Index
 
-	alerts    map[itsm.Fingerprint]*alert
-	incidents map[uint64]*incident // by ordinal
-	ids       map[string]*incident // by id and by number
-	changes   map[string]*change
-	commands  map[string]*answered
-	silences  silences
-	silent    map[string][]*incident // incidents that wait for a record of a source
-	opened    uint64                 // incidents so far
-	periods   uint64                 // observations so far
-	timers    timers
-	buckets   [bucketCount]bucket
+	alerts     map[itsm.Fingerprint]*alert
+	incidents  map[uint64]*incident // by ordinal
+	ids        map[string]*incident // by id and by number
+	changes    map[string]*change
+	commands   map[string]*answered
+	silences   silences
+	heartbeats map[string]*itsm.Heartbeat // by key
+	silent     map[string][]*incident     // incidents that wait for a record of a source
+	opened     uint64                     // incidents so far
+	periods    uint64                     // observations so far
+	timers     timers
+	buckets    [bucketCount]bucket
 
 	// Chunks since the buckets were saved, the entries in them, and the buckets they are newer than.
 	chunks, chunked int
@@ -73,17 +74,18 @@ type Engine struct {
 
 // now collects what one instant changes; flush turns it into updates.
 type now struct {
-	incidents []*incident
-	members   []*member
-	loose     []*alert // alerts in no incident
-	gone      []itsm.AlertChange
-	outcomes  []itsm.Outcome // of commands that came again
-	answers   []*answered
-	adopted   bool
-	items     []itsm.Item
-	relations []itsm.Relation
-	forgotten []*incident
-	silences  []string // ids of those that stand differently
+	incidents  []*incident
+	members    []*member
+	loose      []*alert // alerts in no incident
+	gone       []itsm.AlertChange
+	outcomes   []itsm.Outcome // of commands that came again
+	answers    []*answered
+	adopted    bool
+	items      []itsm.Item
+	relations  []itsm.Relation
+	forgotten  []*incident
+	silences   []string // ids of those that stand differently
+	heartbeats []string // keys of those that were heard or forgotten
 }
 
 // New builds an engine with an empty estate. The presets of an empty estate discover items.
@@ -106,7 +108,7 @@ func New(opts Options) (*Engine, error) {
 	if err := e.force(opts.Config, ""); err != nil {
 		return nil, err
 	}
-	e.silences.all = map[string]*silence{}
+	e.silences.all, e.heartbeats = map[string]*silence{}, map[string]*itsm.Heartbeat{}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
 	return e, nil
 }

@@ -27,22 +27,23 @@ type found struct {
 
 // dirty is what has changed since the last checkpoint.
 type dirty struct {
-	alerts    []*alert
-	dropped   map[itsm.Fingerprint]bool
-	incidents []*incident
-	forgotten map[uint64]bool
-	changes   map[string]bool
-	commands  map[string]bool
-	found     map[string]bool
-	silences  map[string]bool
-	moved     []*alert // whose last record or expiry is another one
-	counts    bool
+	alerts     []*alert
+	dropped    map[itsm.Fingerprint]bool
+	incidents  []*incident
+	forgotten  map[uint64]bool
+	changes    map[string]bool
+	commands   map[string]bool
+	found      map[string]bool
+	silences   map[string]bool
+	heartbeats map[string]bool
+	moved      []*alert // whose last record or expiry is another one
+	counts     bool
 }
 
 func newDirty() dirty {
 	return dirty{
 		dropped: map[itsm.Fingerprint]bool{}, forgotten: map[uint64]bool{}, changes: map[string]bool{}, commands: map[string]bool{},
-		found: map[string]bool{}, silences: map[string]bool{},
+		found: map[string]bool{}, silences: map[string]bool{}, heartbeats: map[string]bool{},
 	}
 }
 
@@ -97,7 +98,7 @@ func (e *Engine) remember(key string, f found) {
 
 // Dirty returns about how many bytes Changed would return.
 func (e *Engine) Dirty() int {
-	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences))
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats))
 }
 
 // Changed returns the entities that have changed since the last call, in the order of their keys.
@@ -140,6 +141,9 @@ func (e *Engine) Changed() []itsm.Entity {
 		} else {
 			put("silence/"+id, nil)
 		}
+	}
+	for key := range e.dirty.heartbeats {
+		put("heartbeat/"+key, encodeOrNil(e.heartbeats[key]))
 	}
 	e.putMoved(put)
 	if e.dirty.counts {
@@ -263,6 +267,8 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		e.commands[name] = c
 	case "silence":
 		err = e.restoreSilence(entity.Value)
+	case "heartbeat":
+		err = e.restoreHeartbeat(entity.Value)
 	case "found":
 		var f found
 		err = json.Unmarshal(entity.Value, &f)
@@ -337,6 +343,7 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	if err := e.restoreMoved(); err != nil {
 		return err
 	}
+	e.restoreHeartbeats()
 	if err := e.restoreSilences(); err != nil {
 		return err
 	}

@@ -565,6 +565,9 @@ func (e *Engine) title(inc *incident) string {
 	cause := inc.hyp.Cause
 	kind := e.kind(inc)
 	if cause == cmdb.None {
+		if kind == itsm.SourceSilent {
+			return silentTitle(inc)
+		}
 		if n := inc.counts.Total; n > 1 {
 			return fit(fmt.Sprintf("%s, %d alerts", kind, n))
 		}
@@ -587,6 +590,23 @@ func (e *Engine) title(inc *incident) string {
 	default:
 		return fitBoth("", name, fmt.Sprintf(" hurts %d %s", items, plural(class, items)))
 	}
+}
+
+// silentTitle names the source whose heartbeat is overdue: the name of the alert does not say which.
+func silentTitle(inc *incident) string {
+	names := map[string]bool{}
+	for _, m := range inc.list {
+		if l := m.alert.labels; l.Get("alertname") == itsm.SourceSilent {
+			names[l.Get("source")] = true
+		}
+	}
+	if len(names) > 1 {
+		return fmt.Sprintf("%d sources are silent", len(names))
+	}
+	for name := range names {
+		return fitBoth("Source ", name, " is silent")
+	}
+	return itsm.SourceSilent
 }
 
 // kind is the type of alert that the title names: of the cause's own alerts, else of the first one.

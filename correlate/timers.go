@@ -11,20 +11,21 @@ import (
 type timerKind uint8
 
 const (
-	timerExpiry  timerKind = iota // an alert expires
-	timerHold                     // a hold ends
-	timerSnooze                   // a snooze ends
-	timerFlap                     // an incident may have stopped flapping
-	timerTell                     // the timeline tells of alerts that joined
-	timerResolve                  // an incident resolves itself
-	timerClose                    // a resolved incident closes
-	timerForget                   // a closed incident is forgotten
-	timerPurge                    // an alert in no incident is forgotten
-	timerCommand                  // the id of a command is forgotten
-	timerChange                   // a change is forgotten
-	timerSilence                  // a silence begins, ends or is forgotten
-	timerSLA                      // a clock changes by itself
-	timerRegroup                  // an incident has other labels as a group
+	timerExpiry    timerKind = iota // an alert expires
+	timerHold                       // a hold ends
+	timerSnooze                     // a snooze ends
+	timerFlap                       // an incident may have stopped flapping
+	timerTell                       // the timeline tells of alerts that joined
+	timerResolve                    // an incident resolves itself
+	timerClose                      // a resolved incident closes
+	timerForget                     // a closed incident is forgotten
+	timerPurge                      // an alert in no incident is forgotten
+	timerCommand                    // the id of a command is forgotten
+	timerChange                     // a change is forgotten
+	timerSilence                    // a silence begins, ends or is forgotten
+	timerSLA                        // a clock changes by itself
+	timerRegroup                    // an incident has other labels as a group
+	timerHeartbeat                  // a heartbeat is forgotten
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -95,6 +96,8 @@ func (e *Engine) fire(t timer) {
 		}
 	case timerSilence:
 		e.fireSilence(t)
+	case timerHeartbeat:
+		e.fireHeartbeat(t)
 	default:
 		if inc := e.incidents[t.ordinal]; inc != nil {
 			e.fireIncident(inc, t)

@@ -15,14 +15,16 @@ type Update struct {
 	Entries []Entry // of IncidentID
 	// ForgetEntries is the number of timeline entries to delete with the incident: the incident
 	// IncidentID is forgotten (tombstones for it, its causes, its phases and entries 1 … ForgetEntries).
-	Forget        bool
-	ForgetEntries int
-	Outcome       *Outcome
-	Adopted       *Adopted
-	Silence       *Silence // as it stands now
-	ForgetSilence string   // id of one that nobody lists any more
-	Items         []Item   // discovered
-	Relations     []Relation
+	Forget          bool
+	ForgetEntries   int
+	Outcome         *Outcome
+	Adopted         *Adopted
+	Silence         *Silence   // as it stands now
+	ForgetSilence   string     // id of one that nobody lists any more
+	Heartbeat       *Heartbeat // as it was heard last
+	ForgetHeartbeat string     // key of one that was not heard for long
+	Items           []Item     // discovered
+	Relations       []Relation
 }
 
 // Adopted says which versions a shard has in force.

@@ -139,6 +139,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 		{u.Outcome != nil, "_command/", u.Outcome},
 		{u.Adopted != nil, "_adopted/", u.Adopted},
 		{u.Silence != nil, silencePrefix, u.Silence},
+		{u.Heartbeat != nil, heartbeatPrefix, u.Heartbeat},
 	} {
 		if !r.there {
 			continue
@@ -156,8 +157,13 @@ func (o *outputs) incident(u *itsm.Update) error {
 			r.key += strconv.Itoa(x.Shard)
 		case *itsm.Silence:
 			r.key += x.ID
+		case *itsm.Heartbeat:
+			r.key += x.Key()
 		}
 		o.incidents.add([]byte(r.key), v)
+	}
+	if u.ForgetHeartbeat != "" {
+		o.incidents.add([]byte(heartbeatPrefix+u.ForgetHeartbeat), nil)
 	}
 	if u.ForgetSilence != "" {
 		o.incidents.add([]byte(silencePrefix+u.ForgetSilence), nil)
@@ -165,7 +171,10 @@ func (o *outputs) incident(u *itsm.Update) error {
 	return nil
 }
 
-const silencePrefix = "_silence/"
+const (
+	silencePrefix   = "_silence/"
+	heartbeatPrefix = "_heartbeat/"
+)
 
 func causesKey(incident string) string { return "_causes/" + incident }
 

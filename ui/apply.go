@@ -155,6 +155,8 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 		return v.applyOutcome(p, id)
 	case "_silence":
 		return v.applySilence(p, id)
+	case "_heartbeat":
+		return v.applyHeartbeat(p, id)
 	case "_adopted":
 		return v.applyAdopted(p, id, b)
 	default:
@@ -203,6 +205,19 @@ func (v *views) applySilence(p *itsm.Published, id string) error {
 		return nil
 	}
 	v.silences[id] = s
+	return nil
+}
+
+func (v *views) applyHeartbeat(p *itsm.Published, key string) error {
+	if p.Value == nil {
+		delete(v.heartbeats, key)
+		return nil
+	}
+	var h itsm.Heartbeat
+	if err := json.Unmarshal(p.Value, &h); err != nil {
+		return fmt.Errorf("decode heartbeat %s: %w", key, err)
+	}
+	v.heartbeats[key] = h
 	return nil
 }
 
