@@ -1,6 +1,6 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
-  Action, AlertPage, Board, Command, Conflict, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
+  Action, AlertPage, Board, Command, Conflict, ClockAccounts, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
   PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
@@ -70,6 +70,7 @@ export const getBoard = (signal?: AbortSignal) => get<Board>("/api/v1/board", {}
 export const getStatus = (signal?: AbortSignal) => get<Status>("/api/v1/status", {}, signal);
 export const getIncident = (id: string, signal?: AbortSignal) => get<Incident>(incidentPath(id), {}, signal);
 export const getPath = (id: string, signal?: AbortSignal) => get<Path>(incidentPath(id, "/path"), {}, signal);
+export const getClocks = (id: string, signal?: AbortSignal) => get<ClockAccounts>(incidentPath(id, "/sla"), {}, signal);
 export const getTimeline = (id: string, params: Params, signal?: AbortSignal) =>
   get<Timeline>(incidentPath(id, "/timeline"), params, signal);
 export const getIncidentAlerts = (id: string, params: Params, signal?: AbortSignal) =>

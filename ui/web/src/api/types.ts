@@ -914,6 +914,16 @@ export interface components {
             /** @description The highest share of the target to warn at that is used up, 0: none. */
             warnedPercent: number;
         };
+        ClockAccounts: {
+            /** @description Its id. */
+            incident: string;
+            /**
+             * Format: date-time
+             * @description The moment up to which time is counted.
+             */
+            at: string;
+            clocks: components["schemas"]["ClockAccount"][];
+        };
         /** @description A clock with every interval that went into it. Every moment from the opening to now, or to where the clock stopped, is in exactly one. */
         ClockAccount: components["schemas"]["Clock"] & {
             /** @description By which time counts; 24x7: always. */
@@ -2252,16 +2262,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @description Its id. */
-                        incident: string;
-                        /**
-                         * Format: date-time
-                         * @description The moment up to which time is counted.
-                         */
-                        at: string;
-                        clocks: components["schemas"]["ClockAccount"][];
-                    };
+                    "application/json": components["schemas"]["ClockAccounts"];
                 };
             };
             404: components["responses"]["Problem"];

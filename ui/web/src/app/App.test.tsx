@@ -1,7 +1,7 @@
 import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { renderApp } from "../test/app";
-import { incident, row, server } from "../test/rows";
+import { clock, incident, row, server } from "../test/rows";
 
 const path = { at: "2026-01-02T10:00:00Z", cause: null, nodes: [], links: [], affectedTotal: 0, sentence: "No cause on the estate." };
 const entry = { seq: 1, at: "2026-01-02T10:00:00Z", by: "engine", kind: "opened", text: "opened by LinkDown", undoable: false, data: {} };
@@ -59,6 +59,40 @@ describe("a line of the board", () => {
     const [line] = await lines();
     expect(line!.textContent).toMatch(/Resolved \d+s ago/);
     expect(within(line!).getByTitle("Acknowledged by lena")).toBeTruthy();
+  });
+});
+
+describe("service level targets", () => {
+  it("show what is left in the row, with the state as a word; without targets there is no such column", async () => {
+    const left = clock(null, { state: "warned", dueAt: new Date(Date.now() + 90 * 60_000).toISOString(), warnedPercent: 75 });
+    const { unmount } = renderApp([row("1", { sla: [clock(null, { metric: "response", name: "answer", state: "met", stoppedAt: left.startedAt }), left], slaDueAt: left.dueAt })]);
+    expect((await lines())[0]!.textContent).toMatch(/running out1h 29m/);
+    expect(screen.getByRole("grid").className).toBe("grid due");
+    unmount();
+    renderApp([row("1")]);
+    await lines();
+    expect(screen.getByRole("grid").className).toBe("grid");
+  });
+
+  it("are accounted for in the panel, interval by interval", async () => {
+    const paused = clock(null, { state: "paused", pausedAt: "2026-01-02T11:00:00Z", elapsedSeconds: 3600 });
+    const intervals = [
+      { from: "2026-01-02T10:00:00Z", to: "2026-01-02T11:00:00Z", counted: true, reason: "hours of office", elapsedSeconds: 3600 },
+      { from: "2026-01-02T11:00:00Z", to: "2026-01-02T12:00:00Z", counted: false, reason: "on hold: awaiting_vendor", elapsedSeconds: 3600 },
+    ];
+    vi.stubGlobal("fetch", server({
+      "GET /api/v1/incidents/1/sla": () => Response.json({ incident: "1", at: "2026-01-02T12:00:00Z", clocks: [{ ...paused, calendar: "office", timeZone: "Europe/Berlin", applies: true, intervals }] }),
+      "GET /api/v1/incidents/1/timeline": () => Response.json({ entries: [], total: 0, next: null }),
+      "GET /api/v1/incidents/1/path": () => Response.json(path),
+      "GET /api/v1/incidents/1": () => Response.json(incident("1", { sla: [paused] })),
+    }));
+    renderApp([row("1", { sla: [paused] })], "/incidents/INC-000001");
+    fireEvent.click(await screen.findByText("What counted"));
+    const table = await screen.findByRole("table");
+    expect(within(table).getAllByRole("row").map((r) => r.textContent.replace(/^[\d:]{8}[\d:]{8}/, ""))).toEqual([
+      "FromToCountedWhyUsed by then", "countedhours of office1h", "not countedon hold: awaiting_vendor1h",
+    ]);
+    expect(screen.getByText(/by the calendar office in Europe\/Berlin/)).toBeTruthy();
   });
 });
 

@@ -1,6 +1,8 @@
 // One incident, one line.
 import { memo, type RefObject, useEffect, useRef } from "react";
 import type { Row } from "../api/model";
+import { clockWords, leftOf, nextClock, span } from "../lib/due";
+import { DueMark } from "../lib/DueMark";
 import { ClassIcon, Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, coarse, moment, until } from "../lib/time";
 import { bestCause, figure, owner, refusal, spoken } from "../lib/words";
@@ -22,12 +24,14 @@ export interface BoardRowProps {
   busy: boolean;
   /** The age in words: so a row is drawn again only when they change. */
   openFor: string;
+  /** The time left of its next target in words, or how late it is. */
+  due: string;
   /** The server's time in ms, to the minute. */
   now: number;
   onQuick: (row: Row, action: "acknowledge" | "assign") => void;
 }
 
-export const BoardRow = memo(function BoardRow({ row, index, top, selected, picked, gone, cut, busy, openFor, now, onQuick }: BoardRowProps) {
+export const BoardRow = memo(function BoardRow({ row, index, top, selected, picked, gone, cut, busy, openFor, due, now, onQuick }: BoardRowProps) {
   const line = useFlash(row);
   const todo = unhandled(row);
   const calm = gone || row.state === "resolved" || row.state === "closed" || row.state === "cancelled";
@@ -50,6 +54,7 @@ export const BoardRow = memo(function BoardRow({ row, index, top, selected, pick
       <div role="gridcell" className="num">{figure(row.itemCount)}</div>
       <div role="gridcell" className="c-site clip">{row.site}</div>
       <div role="gridcell" className="num">{openFor}</div>
+      <div role="gridcell" className="c-due"><Due row={row} left={due} now={now} /></div>
       <div role="gridcell" className="own"><Owner row={row} /><Quick row={row} onQuick={onQuick} /></div>
     </div>
   );
@@ -72,7 +77,7 @@ function Quick({ row, onQuick }: Pick<BoardRowProps, "row" | "onQuick">) {
 // What each cell shows, in the order of the cells.
 const shows: ((r: Row) => unknown)[] = [
   (r) => r.severity, (r) => r.priority, (r) => r.number, (r) => r.state, (r) => r.title, (r) => `${r.causes[0]?.item}/${r.causes[0]?.change}`,
-  (r) => r.alertCounts.total, (r) => r.itemCount, (r) => r.site, () => "", (r) => owner(r),
+  (r) => r.alertCounts.total, (r) => r.itemCount, (r) => r.site, () => "", (r) => nextClock(r)?.state, (r) => owner(r),
 ];
 
 const flash = 1000; // ms
@@ -108,6 +113,14 @@ function CauseCell({ row }: { row: Row }) {
       <span className="sc">{cause.score.toFixed(2)}</span>
     </>
   );
+}
+
+/** The target that is due next: its sign, and what is left. */
+function Due({ row, left, now }: { row: Row; left: string; now: number }) {
+  const c = nextClock(row);
+  if (c === undefined) return null;
+  const when = c.dueAt === null ? "" : `, due ${moment(c.dueAt, new Date(now))}`;
+  return <span className={`timeleft ${c.state}`} title={`${c.name}: ${c.metric} within ${span(c.targetSeconds)}, ${clockWords[c.state]}${when}`}><DueMark state={c.state} /><span className="clip">{left}</span></span>;
 }
 
 function Owner({ row }: { row: Row }) {
@@ -161,3 +174,8 @@ function AlertBar({ counts }: { counts: Row["alertCounts"] }) {
 }
 
 export const openFor = (row: Row, now: number): string => age(now - Date.parse(row.openedAt));
+
+export function dueIn(row: Row, now: number): string {
+  const c = nextClock(row);
+  return c === undefined ? "" : leftOf(c, now);
+}

@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type MouseEvent, useEffect, useRef } from "react";
 import type { Row } from "../api/model";
-import { BoardRow, openFor } from "./BoardRow";
+import { BoardRow, dueIn, openFor } from "./BoardRow";
 import type { SortKey } from "./select";
 
 export const rowHeight = 28;
@@ -15,6 +15,8 @@ export interface GridProps {
   chosen: ReadonlySet<string>;
   busy: ReadonlySet<string>;
   sort: SortKey;
+  /** Targets are promised, so that there is something in the column of due times. */
+  due: boolean;
   now: number;
   onSort: (sort: SortKey) => void;
   onOpen: (row: Row) => void;
@@ -53,7 +55,7 @@ export function Grid(p: GridProps) {
     // The keys of the grid are the keys of the page: see app/keys.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
-      role="grid" className="grid" aria-label="Incidents" aria-rowcount={order.length + 1} aria-multiselectable="true" tabIndex={0}
+      role="grid" className={p.due ? "grid due" : "grid"} aria-label="Incidents" aria-rowcount={order.length + 1} aria-multiselectable="true" tabIndex={0}
       aria-activedescendant={at < 0 ? undefined : `row-${cursor}`}
       onClick={click} onMouseDown={(e) => e.shiftKey && e.preventDefault()} onPointerMove={p.onTouch} onPointerLeave={p.onLeave} onFocus={p.onTouch}
     >
@@ -69,7 +71,7 @@ export function Grid(p: GridProps) {
               <BoardRow
                 key={item.key} row={row} index={item.index + 1} top={item.start} selected={id === cursor} picked={p.chosen.has(id)} gone={!p.rows.has(id)}
                 cut={p.sort === "priority" && below !== undefined && below.priority !== row.priority} busy={p.busy.has(id)}
-                openFor={openFor(row, p.now)} now={Math.floor(p.now / 60_000) * 60_000} onQuick={p.onQuick}
+                openFor={openFor(row, p.now)} due={dueIn(row, p.now)} now={Math.floor(p.now / 60_000) * 60_000} onQuick={p.onQuick}
               />
             );
           })}
@@ -90,6 +92,7 @@ const columns: { name: string; className: string; sort?: SortKey; reverse?: bool
   { name: "Items", className: "num", sort: "items", reverse: true },
   { name: "Site", className: "c-site" },
   { name: "Age", className: "num", sort: "age" },
+  { name: "Due", className: "c-due", sort: "due" },
   { name: "Owner", className: "own-h" },
 ];
 

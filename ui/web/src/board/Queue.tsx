@@ -5,6 +5,7 @@ import type { Action, Row } from "../api/model";
 import { useBoard, useCommandState, useBoardNow, usePerson, useServices } from "../app/context";
 import { go, type Route } from "../app/route";
 import { useKeys } from "../app/keys";
+import { clocksOf } from "../lib/due";
 import { useLoad } from "../lib/load";
 import { terms } from "../lib/query";
 import { figure, plural } from "../lib/words";
@@ -49,6 +50,7 @@ export function Queue({ route, cursor, setCursor, chosen, dead, onGive, onToMe }
   const minute = Math.floor(now / 60_000) * 60_000;
   const wanted = useSame(useMemo(() => select(view.order, view.rows, { tab, person, matching, now: minute, sort, kept }), [view, tab, person, matching, minute, sort, kept]));
   const counts = useMemo(() => countTabs(view.rows, person), [view, person]);
+  const due = useMemo(() => [...view.rows.values()].some((r) => clocksOf(r).length > 0), [view]);
   const { order, held, touch, release } = useHold(wanted, [tab, route.q, sort].join("\n"));
   const find = useCallback((id: string) => store.find(id), [store]);
 
@@ -104,7 +106,7 @@ export function Queue({ route, cursor, setCursor, chosen, dead, onGive, onToMe }
           <Nothing q={route.q} hidden={hidden} tab={tabs.find((t) => t.id === tab)?.name ?? ""} />
         ) : (
           <Grid
-            order={order} find={find} rows={view.rows} cursor={cursor} chosen={chosen.ids} busy={busy} sort={sort} now={now}
+            order={order} find={find} rows={view.rows} cursor={cursor} chosen={chosen.ids} busy={busy} sort={sort} due={due} now={now}
             onSort={setSort} onOpen={open} onChoose={choose} onQuick={quick} onTouch={touch} onLeave={release}
           />
         )}

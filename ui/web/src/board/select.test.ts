@@ -31,6 +31,17 @@ describe("the open tab", () => {
   });
 });
 
+describe("due times", () => {
+  const due = (minutes: number) => new Date(start + minutes * 60_000).toISOString();
+  it("sort by what is due first; what has none comes last, in the usual order", () => {
+    const many = new Map([
+      ["late", row("late", { slaDueAt: due(-5) })], ["none", row("none", { priority: 2 })], ["soon", row("soon", { slaDueAt: due(5) })], ["first", row("first", { priority: 1 })],
+    ]);
+    const order = select([...many.keys()], many, { tab: "", person: "", matching: null, now: start, sort: "due", kept: null });
+    expect(order).toEqual(["late", "soon", "first", "none"]);
+  });
+});
+
 describe("the tabs", () => {
   it("count what each of them would show", () => {
     expect(countTabs(board, "maria")).toEqual({

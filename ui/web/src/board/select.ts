@@ -1,5 +1,6 @@
 // Which rows the queue shows, in which order.
 import type { Row } from "../api/model";
+import { dueAt } from "../lib/due";
 import { compareRows } from "../store/order";
 
 export const tabs = [
@@ -57,7 +58,7 @@ export function inTab(r: Row, tab: TabId, person: string): boolean {
   }
 }
 
-export type SortKey = "priority" | "age" | "alerts" | "items";
+export type SortKey = "priority" | "age" | "alerts" | "items" | "due";
 
 export interface Selection {
   tab: TabId;
@@ -84,7 +85,7 @@ export function select(order: readonly string[], rows: ReadonlyMap<string, Row>,
 
 function sorted(ids: string[], rows: ReadonlyMap<string, Row>, sort: Exclude<SortKey, "priority">): string[] {
   const key = (r: Row): number =>
-    sort === "alerts" ? -r.alertCounts.total : sort === "items" ? -r.itemCount : -Date.parse(r.openedAt);
+    sort === "due" ? dueAt(r) : sort === "alerts" ? -r.alertCounts.total : sort === "items" ? -r.itemCount : -Date.parse(r.openedAt);
   const keyed = ids.flatMap((id) => {
     const row = rows.get(id);
     return row === undefined ? [] : [{ row, key: key(row) }];

@@ -1,5 +1,6 @@
 // What differs between two revisions of an incident, field by field, in the words of the board.
 import type { Row } from "../api/model";
+import { clocksOf, clockWords } from "../lib/due";
 import { bestCause, owner, plural, stateWords } from "../lib/words";
 import { stamp } from "./range";
 
@@ -43,6 +44,8 @@ const fields: [string, Reader][] = [
   ["Suppressed", (r) => r.alertCounts.suppressed],
   ["Items", (r) => r.itemCount],
   ["Owner", (r) => owner(r)],
+  ["Targets", (r) => clocksOf(r).map((c) => `${c.name}: ${clockWords[c.state]}`).join(", ")],
+  ["Due", time((r) => r.slaDueAt ?? null)],
   ["Acknowledged", (r) => r.acknowledgedBy],
   ["On hold", (r) => r.onHoldReason],
   ["Hold until", time((r) => r.holdUntil)],

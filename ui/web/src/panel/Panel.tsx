@@ -15,6 +15,7 @@ import { commonLabels } from "../silences/matchers";
 import { asRow } from "../store/commands";
 import { Alerts } from "./Alerts";
 import { Causes } from "./Causes";
+import { Clocks } from "./Clocks";
 import type { Asked } from "./CommandDialog";
 import { CommandBar } from "./CommandBar";
 import { PathPicture } from "./PathPicture";
@@ -60,6 +61,7 @@ export function Panel({ reference, row: onBoard, dead, onClose, onAsk, onGive, o
         <Why row={row} incident={incident} />
         <PathPicture path={path.value} error={path.error} />
         <Causes row={row} incident={incident} dead={dead} />
+        <Clocks row={row} version={version} />
         {incident !== null && <Alerts incident={incident} row={row} dead={dead} onAsk={onAsk} />}
         <Timeline row={row} version={version} dead={dead} commenting={commenting} onCommenting={onCommenting} />
       </div>

@@ -1,5 +1,5 @@
 // Rows and boards for tests, complete as the server sends them.
-import type { Board, Incident, Row } from "../api/model";
+import type { Board, Clock, Incident, Row } from "../api/model";
 
 export const start = Date.parse("2026-01-02T10:00:00Z");
 
@@ -14,6 +14,14 @@ export function row(id: string, part: Partial<Row> = {}): Row {
     alertCounts: { firing: 1, resolved: 0, expired: 0, suppressed: 0, total: 1 },
     causes: [{ item: "sw-1", change: null, name: "Core switch 1", class: "switch", score: 0.93, reporting: true }],
     ...part,
+  };
+}
+
+/** A clock that is due so many minutes after the start of the tests. */
+export function clock(minutes: number | null, part: Partial<Clock> = {}): Clock {
+  return {
+    name: "fix", metric: "resolution", state: "running", targetSeconds: 14_400, startedAt: new Date(start).toISOString(), pausedAt: null, stoppedAt: null,
+    dueAt: minutes === null ? null : new Date(start + minutes * 60_000).toISOString(), elapsedSeconds: null, warnedPercent: 0, ...part,
   };
 }
 
