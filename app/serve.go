@@ -37,7 +37,7 @@ Example:
 type serveFlags struct {
 	config, listen, dataDir string
 	insecure                bool
-	embedded                bool // whatever brokers the environment names: examples do not belong there
+	demo                    bool // the embedded broker, whatever the environment names: examples do not belong there; and targets
 	estate                  files
 }
 
@@ -58,8 +58,8 @@ func (f *serveFlags) load(environ []string) (Config, error) {
 		if f.dataDir != "" {
 			cfg.Server.DataDir = f.dataDir
 		}
-		if f.embedded {
-			cfg.Kafka.Brokers = nil
+		if f.demo {
+			cfg.Kafka.Brokers, cfg.SLA = nil, demo.Targets()
 		}
 		cfg.Server.Insecure = cfg.Server.Insecure || f.insecure
 		cfg.Estate.Files = append(cfg.Estate.Files, f.estate...)
@@ -76,7 +76,7 @@ func serve(ctx context.Context, p Process, flags *flag.FlagSet) error {
 }
 
 func demoCommand(ctx context.Context, p Process, flags *flag.FlagSet) error {
-	f := serveFlags{embedded: true}
+	f := serveFlags{demo: true}
 	flags.StringVar(&f.listen, "listen", "", "listen on `ADDR` instead of 127.0.0.1:7420")
 	flags.StringVar(&f.dataDir, "data-dir", "", "keep the data in `DIR`, which must be empty, instead of removing it at the end")
 	if err := parse(p, flags); err != nil {

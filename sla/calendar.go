@@ -168,7 +168,7 @@ func (c *calendar) at(at time.Time) stretch {
 	midnight := time.Date(today.year, today.month, today.day, 0, 0, 0, 0, time.UTC)
 	since := clock.Sub(midnight)
 
-	s := stretch{from: at, why: "outside the hours of " + c.name}
+	s := stretch{from: at, why: "closed (" + c.name + ")"}
 	edge := day
 	if name, off := c.holidays[today]; off {
 		s.why = "holiday: " + name
@@ -179,7 +179,7 @@ func (c *calendar) at(at time.Time) stretch {
 				break
 			}
 			if since < h.to {
-				edge, s.open, s.why = h.to, true, "hours of "+c.name
+				edge, s.open, s.why = h.to, true, "open ("+c.name+")"
 				break
 			}
 		}

@@ -421,3 +421,12 @@ func TestRun_goesOn(t *testing.T) {
 type roundTrip func(*http.Request) *http.Response
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// TestTargets holds that what the example promises can be adopted.
+func TestTargets(t *testing.T) {
+	rules := correlate.DefaultConfig()
+	rules.SLA = Targets()
+	if err := rules.Validate(); err != nil {
+		t.Error(err)
+	}
+}

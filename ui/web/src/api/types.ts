@@ -939,7 +939,7 @@ export interface components {
                 to: string;
                 counted: boolean;
                 /**
-                 * @example hours of office
+                 * @example open (office)
                  * @example holiday: Christmas Day
                  * @example on hold: awaiting_vendor
                  */

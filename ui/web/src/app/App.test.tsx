@@ -77,7 +77,7 @@ describe("service level targets", () => {
   it("are accounted for in the panel, interval by interval", async () => {
     const paused = clock(null, { state: "paused", pausedAt: "2026-01-02T11:00:00Z", elapsedSeconds: 3600 });
     const intervals = [
-      { from: "2026-01-02T10:00:00Z", to: "2026-01-02T11:00:00Z", counted: true, reason: "hours of office", elapsedSeconds: 3600 },
+      { from: "2026-01-02T10:00:00Z", to: "2026-01-02T11:00:00Z", counted: true, reason: "open (office)", elapsedSeconds: 3600 },
       { from: "2026-01-02T11:00:00Z", to: "2026-01-02T12:00:00Z", counted: false, reason: "on hold: awaiting_vendor", elapsedSeconds: 3600 },
     ];
     vi.stubGlobal("fetch", server({
@@ -90,7 +90,7 @@ describe("service level targets", () => {
     fireEvent.click(await screen.findByText("What counted"));
     const table = await screen.findByRole("table");
     expect(within(table).getAllByRole("row").map((r) => r.textContent.replace(/^[\d:]{8}[\d:]{8}/, ""))).toEqual([
-      "FromToCountedWhyUsed by then", "countedhours of office1h", "not countedon hold: awaiting_vendor1h",
+      "FromToCountedWhyUsed by then", "countedopen (office)1h", "not countedon hold: awaiting_vendor1h",
     ]);
     expect(screen.getByText(/by the calendar office in Europe\/Berlin/)).toBeTruthy();
   });
