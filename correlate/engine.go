@@ -84,8 +84,9 @@ type now struct {
 	items      []itsm.Item
 	relations  []itsm.Relation
 	forgotten  []*incident
-	silences   []string // ids of those that stand differently
-	heartbeats []string // keys of those that were heard or forgotten
+	silences   []string      // ids of those that stand differently
+	heartbeats []string      // keys of those that were heard or forgotten
+	windows    []itsm.Update // of maintenance
 }
 
 // New builds an engine with an empty estate. The presets of an empty estate discover items.
@@ -440,13 +441,17 @@ func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
 // change takes a change of items into account. Incidents that it may explain are ranked again.
 func (e *Engine) change(c *itsm.Change) {
 	have := &change{Change: *c, Forget: e.clock.Add(2 * e.cfg.Correlate.LookBack)}
+	if c.Kind == itsm.ChangeMaintenance && c.EndsAt != nil && c.EndsAt.After(have.Forget) {
+		have.Forget = *c.EndsAt // what holds then is to be known until then
+	}
 	if have.StartsAt.IsZero() {
 		have.StartsAt = e.clock
 	}
+	before := e.changes[c.ID]
+	e.maintain(before, have.Change)
 	if have.Status == "" {
 		have.Status = "succeeded"
 	}
-	before := e.changes[c.ID]
 	e.changes[c.ID] = have
 	e.dirty.changes[c.ID] = true
 	e.timers.push(timer{at: have.Forget, kind: timerChange, name: c.ID})
@@ -462,6 +467,18 @@ func (e *Engine) change(c *itsm.Change) {
 		if inc := e.incidents[h.Ordinal]; inc.row.State.Open() && e.clock.Sub(h.LastJoined) <= e.cfg.Correlate.Window {
 			e.review(inc)
 		}
+	}
+}
+
+// maintain publishes a change that is maintenance, and takes one back that is no longer. The status stays as
+// it was reported: none means that the window alone says whether it holds.
+func (e *Engine) maintain(before *change, c itsm.Change) {
+	switch {
+	case e.opts.Shard != 0: // every shard has every change
+	case c.Kind == itsm.ChangeMaintenance:
+		e.now.windows = append(e.now.windows, itsm.Update{Maintenance: &c})
+	case before != nil && before.Kind == itsm.ChangeMaintenance:
+		e.now.windows = append(e.now.windows, itsm.Update{ForgetMaintenance: c.ID})
 	}
 }
 

@@ -50,7 +50,7 @@ func (e *Engine) touchLoose(a *alert) {
 func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 	e.suppress()
 	e.assign()
-	updates = e.publishHeartbeats(e.publishSilences(updates))
+	updates = append(e.publishHeartbeats(e.publishSilences(updates)), e.now.windows...)
 	if len(e.now.items) > 0 || len(e.now.relations) > 0 {
 		updates = append(updates, itsm.Update{Items: e.now.items, Relations: e.now.relations})
 	}
@@ -85,7 +85,7 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 		out := e.now.outcomes[i]
 		updates = append(updates, itsm.Update{Outcome: &out})
 	}
-	e.now = now{incidents: e.now.incidents[:0], members: e.now.members[:0], loose: e.now.loose[:0], silences: e.now.silences[:0], heartbeats: e.now.heartbeats[:0]}
+	e.now = now{incidents: e.now.incidents[:0], members: e.now.members[:0], loose: e.now.loose[:0], silences: e.now.silences[:0], heartbeats: e.now.heartbeats[:0], windows: e.now.windows[:0]}
 	return updates
 }
 

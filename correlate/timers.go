@@ -93,6 +93,7 @@ func (e *Engine) fire(t timer) {
 			delete(e.changes, t.name)
 			e.dirty.changes[t.name] = true
 			e.index.DropChange(t.name)
+			e.maintain(c, itsm.Change{ID: t.name})
 		}
 	case timerSilence:
 		e.fireSilence(t)

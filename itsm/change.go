@@ -17,9 +17,27 @@ type Change struct {
 	URL      string     `json:"url,omitempty"`
 }
 
+// ChangeMaintenance is the kind of change during which alerts of its items are to be expected.
+const ChangeMaintenance = "maintenance"
+
+// InForce tells whether a maintenance, as it was reported, holds at a moment: from its beginning to
+// its end, unless its status says that it is over. One without an end holds once it is said to have
+// started, until it is reported anew.
+func (c *Change) InForce(at time.Time) bool {
+	switch {
+	case c.Kind != ChangeMaintenance, at.Before(c.StartsAt):
+		return false
+	case c.Status != "" && c.Status != "planned" && c.Status != "started":
+		return false
+	case c.EndsAt == nil:
+		return c.Status == "started"
+	}
+	return at.Before(*c.EndsAt)
+}
+
 // ChangeKinds and ChangeStatuses list the words a change may use.
 func ChangeKinds() []string {
-	return []string{"deploy", "config", "maintenance", "standard", "normal", "emergency", "detected"}
+	return []string{"deploy", "config", ChangeMaintenance, "standard", "normal", "emergency", "detected"}
 }
 
 // ChangeStatuses lists the states of a change.

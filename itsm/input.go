@@ -76,7 +76,7 @@ const (
 //   - incidents: key the incident's id, value its row; key "_causes/<id>", value its ranked causes
 //     with evidence; key "_sla/<id>", value its Phases, when targets are configured; key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted;
 //     key "_silence/<id>", value a Silence; key "_heartbeat/<fingerprint>/<source>", value a
-//     Heartbeat; key "_epoch", value the topic's epoch (a text).
+//     Heartbeat; key "_maintenance/<id>", value a Change; key "_epoch", value the topic's epoch (a text).
 //   - alerts: key "<incident>/<fingerprint>" ("-" for an alert without incident), value an AlertState.
 //   - timeline: key "<incident>/<seq>", value an Entry.
 //   - cmdb: key "item/<id>" and "relation/<from>/<type>/<to>", values of discovered items and

@@ -23,8 +23,12 @@ type Update struct {
 	ForgetSilence   string     // id of one that nobody lists any more
 	Heartbeat       *Heartbeat // as it was heard last
 	ForgetHeartbeat string     // key of one that was not heard for long
-	Items           []Item     // discovered
-	Relations       []Relation
+	// Maintenance is a change of that kind as it was last reported. One shard speaks for all: each of
+	// them gets every change.
+	Maintenance       *Change
+	ForgetMaintenance string // id of one that is over or is no maintenance any more
+	Items             []Item // discovered
+	Relations         []Relation
 }
 
 // Adopted says which versions a shard has in force.

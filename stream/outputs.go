@@ -140,6 +140,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 		{u.Adopted != nil, "_adopted/", u.Adopted},
 		{u.Silence != nil, silencePrefix, u.Silence},
 		{u.Heartbeat != nil, heartbeatPrefix, u.Heartbeat},
+		{u.Maintenance != nil, maintenancePrefix, u.Maintenance},
 	} {
 		if !r.there {
 			continue
@@ -159,6 +160,8 @@ func (o *outputs) incident(u *itsm.Update) error {
 			r.key += x.ID
 		case *itsm.Heartbeat:
 			r.key += x.Key()
+		case *itsm.Change:
+			r.key += x.ID
 		}
 		o.incidents.add([]byte(r.key), v)
 	}
@@ -168,12 +171,16 @@ func (o *outputs) incident(u *itsm.Update) error {
 	if u.ForgetSilence != "" {
 		o.incidents.add([]byte(silencePrefix+u.ForgetSilence), nil)
 	}
+	if u.ForgetMaintenance != "" {
+		o.incidents.add([]byte(maintenancePrefix+u.ForgetMaintenance), nil)
+	}
 	return nil
 }
 
 const (
-	silencePrefix   = "_silence/"
-	heartbeatPrefix = "_heartbeat/"
+	silencePrefix     = "_silence/"
+	heartbeatPrefix   = "_heartbeat/"
+	maintenancePrefix = "_maintenance/"
 )
 
 func causesKey(incident string) string { return "_causes/" + incident }

@@ -51,6 +51,10 @@ func (u *UI) Apply(batch []itsm.Published) error {
 	u.views.mu.Lock()
 	u.views.wake()
 	u.views.mu.Unlock()
+	select {
+	case u.changed <- struct{}{}:
+	default:
+	}
 	u.metrics.applySeconds.Observe(time.Since(began).Seconds())
 	return nil
 }
@@ -157,6 +161,8 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 		return v.applySilence(p, id)
 	case "_heartbeat":
 		return v.applyHeartbeat(p, id)
+	case "_maintenance":
+		return v.applyMaintenance(p, id)
 	case "_adopted":
 		return v.applyAdopted(p, id, b)
 	default:
@@ -218,6 +224,19 @@ func (v *views) applyHeartbeat(p *itsm.Published, key string) error {
 		return fmt.Errorf("decode heartbeat %s: %w", key, err)
 	}
 	v.heartbeats[key] = h
+	return nil
+}
+
+func (v *views) applyMaintenance(p *itsm.Published, id string) error {
+	if p.Value == nil {
+		delete(v.maintenance, id)
+		return nil
+	}
+	var c itsm.Change
+	if err := json.Unmarshal(p.Value, &c); err != nil {
+		return fmt.Errorf("decode maintenance %s: %w", id, err)
+	}
+	v.maintenance[id] = c
 	return nil
 }
 

@@ -70,6 +70,7 @@ type UI struct {
 	limits      streamLimits
 	outcomeWait time.Duration
 	putting     chan struct{} // one estate at a time
+	changed     chan struct{} // see Changed
 	web         *web
 }
 
@@ -95,7 +96,7 @@ func New(o Options) (*UI, error) {
 	u := &UI{
 		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
-		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), web: web,
+		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), changed: make(chan struct{}, 1), web: web,
 		history: o.History, noHistory: o.NoHistory,
 	}
 	watchTotals(o.Registerer, u.views)

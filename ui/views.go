@@ -14,20 +14,21 @@ import (
 type views struct {
 	mu sync.RWMutex
 
-	epoch      string
-	offset     int64 // of the last record of incidents
-	incidents  map[string]*holder
-	open       map[string]*holder // those on the board
-	numbers    map[string]string  // number → id
-	merged     map[string][]string
-	loose      *holder // alerts without an incident
-	outcomes   map[string]outcome
-	adopted    map[int]itsm.Adopted
-	silences   map[string]itsm.Silence
-	heartbeats map[string]itsm.Heartbeat
-	versions   map[string][]byte
-	window     *window
-	estate     *estate
+	epoch       string
+	offset      int64 // of the last record of incidents
+	incidents   map[string]*holder
+	open        map[string]*holder // those on the board
+	numbers     map[string]string  // number → id
+	merged      map[string][]string
+	loose       *holder // alerts without an incident
+	outcomes    map[string]outcome
+	adopted     map[int]itsm.Adopted
+	silences    map[string]itsm.Silence
+	heartbeats  map[string]itsm.Heartbeat
+	maintenance map[string]itsm.Change
+	versions    map[string][]byte
+	window      *window
+	estate      *estate
 
 	wanted    string               // the version of the estate that the shards have adopted
 	items     map[string]itsm.Item // discovered, all of them
@@ -69,7 +70,8 @@ func newViews() *views {
 		offset:    -1,
 		incidents: map[string]*holder{}, open: map[string]*holder{}, numbers: map[string]string{}, merged: map[string][]string{},
 		loose: &holder{id: itsm.NoIncident}, outcomes: map[string]outcome{}, adopted: map[int]itsm.Adopted{}, silences: map[string]itsm.Silence{}, heartbeats: map[string]itsm.Heartbeat{},
-		versions: map[string][]byte{}, window: newWindow(), estate: emptyEstate(),
+		maintenance: map[string]itsm.Change{},
+		versions:    map[string][]byte{}, window: newWindow(), estate: emptyEstate(),
 		items: map[string]itsm.Item{}, relations: map[string]itsm.Relation{}, waiters: map[*waiter]struct{}{},
 	}
 }
