@@ -155,16 +155,32 @@ func checkURL(text string) error {
 
 func trimURL(u string) string { return strings.TrimRight(u, "/") }
 
-// Names is what the members of each Alertmanager call themselves, and the name of their source.
+// Names is what the members of each Alertmanager call themselves, and the name of their source: the
+// URL in their webhooks, and the host in the events of their recorders. A host that has members of
+// several Alertmanagers means none of them.
 func Names(list []Config) map[string]string {
-	out := map[string]string{}
+	out, hosts := map[string]string{}, map[string]string{}
 	for i := range list {
 		external := list[i].ExternalURLs
 		if len(external) == 0 {
 			external = list[i].URLs
 		}
-		for _, u := range external {
-			out[trimURL(u)] = list[i].Name
+		for _, text := range external {
+			out[trimURL(text)] = list[i].Name
+			u, err := url.Parse(text)
+			if err != nil {
+				continue // Validate says so
+			}
+			if other, twice := hosts[u.Hostname()]; twice && other != list[i].Name {
+				hosts[u.Hostname()] = ""
+				continue
+			}
+			hosts[u.Hostname()] = list[i].Name
+		}
+	}
+	for host, name := range hosts {
+		if host != "" && name != "" {
+			out[host] = name
 		}
 	}
 	return out

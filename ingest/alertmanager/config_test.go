@@ -60,8 +60,12 @@ func TestNames(t *testing.T) {
 	got := Names([]Config{
 		{Name: "prod", URLs: []string{"http://am-1:9093/", "http://am-2:9093"}},
 		{Name: "test", URLs: []string{"http://10.0.0.1:9093"}, ExternalURLs: []string{"https://alerts.example.com/test/"}},
+		{Name: "lab", URLs: []string{"http://am-2:9095"}},
 	})
-	want := map[string]string{"http://am-1:9093": "prod", "http://am-2:9093": "prod", "https://alerts.example.com/test": "test"}
+	want := map[string]string{
+		"http://am-1:9093": "prod", "http://am-2:9093": "prod", "am-1": "prod",
+		"https://alerts.example.com/test": "test", "alerts.example.com": "test", "http://am-2:9095": "lab", // am-2 has both
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
