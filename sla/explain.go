@@ -31,6 +31,7 @@ type Account struct {
 // longer do have a cancelled clock. Every moment from the first phase to now, or to where the
 // clock stopped, is in exactly one interval.
 func (t *Targets) Explain(phases []itsm.Phase, now time.Time) []Account {
+	phases = begun(phases, now)
 	var out []Account
 	for _, m := range itsm.Metrics() {
 		decisive := decisivePhase(m, phases)
@@ -102,13 +103,14 @@ func (t *target) intervals(phases []itsm.Phase, now time.Time) []Interval {
 		}
 		list = append(list, Interval{From: from, To: to, Counted: counted, Reason: reason, ElapsedSeconds: seconds})
 	}
+	phases = begun(phases, now)
 	last := len(phases) - 1
 	for last > 0 && stops(t.courseOf(&phases[last])) && stops(t.courseOf(&phases[last-1])) {
 		last--
 	}
 	for i := range phases[:last+1] {
 		p := &phases[i]
-		from, to, _ := span(phases, i, now)
+		from, to := span(phases, i, now)
 		switch c := t.courseOf(p); {
 		case c == counts:
 			t.calendar.walk(from, to, func(s stretch) bool {

@@ -96,6 +96,7 @@ func why(m itsm.Metric, p *itsm.Phase) string {
 // A target applies by what held when its clock stopped, else by what holds now, and counts from the
 // first phase on, whenever it came to apply. Beside the clocks comes when one changes by itself; zero: never.
 func (t *Targets) Clocks(phases []itsm.Phase, now time.Time) (clocks []itsm.Clock, next time.Time) {
+	phases = begun(phases, now)
 	for _, m := range itsm.Metrics() {
 		decisive := decisivePhase(m, phases)
 		if decisive < 0 {
@@ -162,17 +163,14 @@ func (t *target) courseOf(p *itsm.Phase) course {
 	return c
 }
 
-// measure reads the clock of a target, and returns when it changes by itself. A phase that begins
-// after now is yet to come.
+// measure reads the clock of a target, and returns when it changes by itself.
 func (t *target) measure(phases []itsm.Phase, now time.Time) (itsm.Clock, time.Time) {
 	c := itsm.Clock{Name: t.Name, Metric: t.Metric, TargetSeconds: int64(t.Within / time.Second), StartedAt: phases[0].At}
 	var m meter
 	last := counts
+	phases = begun(phases, now)
 	for i := range phases {
-		from, to, begun := span(phases, i, now)
-		if !begun && i > 0 {
-			break
-		}
+		from, to := span(phases, i, now)
 		switch last = t.courseOf(&phases[i]); last {
 		case counts:
 			c.PausedAt, c.StoppedAt = nil, nil
@@ -188,16 +186,24 @@ func (t *target) measure(phases []itsm.Phase, now time.Time) (itsm.Clock, time.T
 	return c, t.judge(&c, &m, last)
 }
 
-// span is the part of a phase that lies before now, and whether it has begun by then.
-func span(phases []itsm.Phase, i int, now time.Time) (from, to time.Time, begun bool) {
+// begun leaves out the phases that are yet to come: who asks may have a clock that is behind. The first stays.
+func begun(phases []itsm.Phase, now time.Time) []itsm.Phase {
+	for len(phases) > 1 && phases[len(phases)-1].At.After(now) {
+		phases = phases[:len(phases)-1]
+	}
+	return phases
+}
+
+// span is when a phase holds, of phases that have begun.
+func span(phases []itsm.Phase, i int, now time.Time) (from, to time.Time) {
 	from, to = phases[i].At, now
-	if i+1 < len(phases) && phases[i+1].At.Before(now) {
+	if i+1 < len(phases) {
 		to = phases[i+1].At
 	}
 	if to.Before(from) {
 		to = from
 	}
-	return from, to, !from.After(now)
+	return from, to
 }
 
 func first(have *time.Time, at time.Time) *time.Time {
