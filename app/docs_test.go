@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,4 +65,33 @@ func metricNames(t *testing.T) map[string]bool {
 		names[name.FindStringSubmatch(desc.String())[1]] = true
 	}
 	return names
+}
+
+// TestDocumentedConfigurations loads what the pages show of our own configuration file.
+func TestDocumentedConfigurations(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+	ours := regexp.MustCompile(`(?m)^(` + strings.Join(keysOf(reflect.TypeFor[Config]()), "|") + `):`)
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			if !ours.MatchString(m[1]) {
+				continue // of another program
+			}
+			found++
+			if _, err := Load(writeTemp(t, "signalbox.yml", m[1]), nil); err != nil {
+				t.Errorf("%s: %v\n%s", file, err, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page shows a configuration: the pattern is wrong")
+	}
 }

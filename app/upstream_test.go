@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -270,4 +272,76 @@ func metric(t *testing.T, signalbox, series string) float64 {
 		}
 	}
 	return 0
+}
+
+// TestUpstream_gapThenWebhook: what came by reading and then by webhook, with the digits of its start that the
+// API cuts off, is one period; what ended here and fires again has a second one.
+func TestUpstream_gapThenWebhook(t *testing.T) {
+	began := time.Now().UTC().Add(-time.Minute).Truncate(time.Second).Add(123456789 * time.Nanosecond)
+	var mu sync.Mutex
+	listed, updated := true, time.Now().UTC()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		const api = "2006-01-02T15:04:05.000Z"
+		switch {
+		case r.URL.Path == "/api/v2/status":
+			fmt.Fprintf(w, `{"uptime":"%s","versionInfo":{"version":"0.34.2"}}`, began.Format(api))
+		case listed:
+			fmt.Fprintf(w, `[{"labels":{"alertname":"HostDown","instance":"a"},"annotations":{},"startsAt":"%s","updatedAt":"%s","status":{"silencedBy":[],"inhibitedBy":[]},"receivers":[{"name":"x"}]}]`,
+				began.Format(api), updated.Format(api))
+		default:
+			fmt.Fprint(w, `[]`)
+		}
+	}))
+	defer server.Close()
+	signalbox := startApp(t, func(c *Config) {
+		u := alertmanager.Config{Name: "prod", URLs: []string{server.URL}}
+		u.SetDefaults()
+		u.Interval, u.Settle = time.Second, 0
+		c.Alertmanagers = append(c.Alertmanagers, u)
+	})
+	fires := func(periods int) func() error {
+		return func() error {
+			inc, err := theIncident(t.Context(), signalbox)
+			if err != nil {
+				return err
+			}
+			if a := inc.Alerts[0]; a.Status != itsm.StatusFiring || a.Count != periods || periods == 1 && !a.LastStartsAt.Equal(began) {
+				return fmt.Errorf("got %s with %d periods since %s, want it firing with %d since %s", a.Status, a.Count, a.LastStartsAt, periods, began)
+			}
+			return nil
+		}
+	}
+	awaitAlerts(t, signalbox, map[string]upstreamAlert{"HostDown a": {Status: "firing", Source: "prod"}})
+	status, body, err := send(t.Context(), http.MethodPost, signalbox+"/api/v1/ingest/alertmanager", fmt.Sprintf(
+		`{"version":"4","groupKey":"{}","externalURL":"%s","alerts":[{"status":"firing","labels":{"alertname":"HostDown","instance":"a"},"startsAt":"%s"}]}`,
+		server.URL, began.Format(time.RFC3339Nano)), nil)
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("webhook: %d %s %v", status, body, err)
+	}
+	eventually(t, time.Minute, fires(1))
+
+	mu.Lock()
+	listed = false
+	mu.Unlock()
+	awaitAlerts(t, signalbox, map[string]upstreamAlert{"HostDown a": {Status: "resolved", Source: "prod"}})
+	mu.Lock()
+	listed = true // as it was: it was not told of the alert since
+	mu.Unlock()
+	readings := func() float64 {
+		return metric(t, signalbox, `signalbox_ingest_alertmanager_readings_total{alertmanager="prod",result="ok"}`)
+	}
+	before := readings()
+	eventually(t, time.Minute, func() error {
+		if readings() < before+3 {
+			return errors.New("it was not read three times")
+		}
+		return nil
+	})
+	awaitAlerts(t, signalbox, map[string]upstreamAlert{"HostDown a": {Status: "resolved", Source: "prod"}})
+	mu.Lock()
+	updated = time.Now().UTC()
+	mu.Unlock()
+	eventually(t, time.Minute, fires(2))
 }
