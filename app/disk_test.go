@@ -22,7 +22,7 @@ func TestServe_diskFull(t *testing.T) {
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		t.Skip("prlimit (util-linux) makes the disk full")
 	}
-	h := newKillHarness(t)
+	h := newKillHarness(t, nil)
 	h.waitReady()
 	limit := func(bytes string) {
 		t.Helper()
@@ -99,7 +99,7 @@ func TestServe_diskFull(t *testing.T) {
 
 // Two programs on one folder would spoil it: the second one says so and ends.
 func TestServe_folderInUse(t *testing.T) {
-	h := newKillHarness(t)
+	h := newKillHarness(t, nil)
 	h.waitReady()
 	for _, args := range [][]string{
 		{"serve", "--listen", "127.0.0.1:0", "--data-dir", h.path("data")},

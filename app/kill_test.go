@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -29,11 +30,24 @@ correlate: {gap: 2s}
 // TestKilledUnderLoad sends alerts, changes, commands and estates while the program is killed at
 // random moments. Whatever was acknowledged is there exactly once; ids stay, revisions never go
 // back, every revision that was ever shown is the one of a replay, and so is the recovered state.
+// So it is on the embedded broker and, where KAFKA_BROKERS names one, on Apache Kafka.
 func TestKilledUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills a process 20 times")
 	}
-	h := newKillHarness(t)
+	t.Run("kfake", func(t *testing.T) { testKilledUnderLoad(t, nil) })
+	t.Run("kafka", func(t *testing.T) {
+		brokers := os.Getenv("KAFKA_BROKERS")
+		if brokers == "" {
+			t.Skip("KAFKA_BROKERS names no broker")
+		}
+		testKilledUnderLoad(t, strings.Split(brokers, ","))
+	})
+}
+
+func testKilledUnderLoad(t *testing.T, brokers []string) {
+	t.Helper()
+	h := newKillHarness(t, brokers)
 	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	for worker := range 3 {
@@ -97,10 +111,10 @@ type killHarness struct {
 	cmd            *exec.Cmd
 	log            *os.File
 
-	// With several processes on one Kafka (brokers) url is their load balancer's.
-	brokers []string
+	brokers []string // of a Kafka that outlives the process; nil: the process has a broker of its own
 	prefix  string
 	shards  int
+	several bool // processes on one Kafka: url is their load balancer's
 
 	mu       sync.Mutex
 	alerts   map[string]bool   // host label of each acknowledged alert that fires once
@@ -112,14 +126,19 @@ type killHarness struct {
 	shown     map[string][]byte // every row that was seen, by incident and revision
 }
 
-func newKillHarness(t *testing.T) *killHarness {
+func newKillHarness(t *testing.T, brokers []string) *killHarness {
 	t.Helper()
 	addr := freeAddr(t)
 	h := &killHarness{
-		t: t, dir: t.ArtifactDir(), addr: addr, url: "http://" + addr,
+		t: t, dir: t.ArtifactDir(), addr: addr, url: "http://" + addr, brokers: brokers, prefix: "killed-" + randomHex() + ".", shards: 1,
 		alerts: map[string]bool{}, comments: map[string]string{}, revisions: map[string]int{}, shown: map[string][]byte{},
 	}
-	if err := os.WriteFile(h.path("signalbox.yml"), []byte(killRules), 0o600); err != nil {
+	config := killRules
+	if brokers != nil {
+		// Nobody takes the shard over before the session of the one that was killed has ended.
+		config += fmt.Sprintf("kafka: {brokers: [%q], topic_prefix: %s, session_timeout: 1s}\n", strings.Join(brokers, `","`), h.prefix)
+	}
+	if err := os.WriteFile(h.path("signalbox.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(h.path("log"))
@@ -204,7 +223,7 @@ func (h *killHarness) poll(ctx context.Context) {
 func (h *killHarness) newest() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.brokers != nil { // one process may have read a moment less than another
+	if h.several { // one process may have read a moment less than another
 		return map[string]int{}
 	}
 	return maps.Clone(h.revisions)

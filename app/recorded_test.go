@@ -133,7 +133,7 @@ func TestReplay_history(t *testing.T) {
 		t.Skip("libchdb is not there: make chdb")
 	}
 	t.Setenv("SIGNALBOX_CLICKHOUSE_LIBRARY", library)
-	h := newKillHarness(t)
+	h := newKillHarness(t, nil)
 	h.terminateWhenReady()
 	conf := "kafka: {shards: 2}\ncorrelate: {shard_by: [site]}\nincident: {auto_resolve_after: 1s, resolve_timeout: 2s}\n"
 	if err := errors.Join(os.WriteFile(h.path("signalbox.yml"), []byte(conf), 0o600), os.RemoveAll(h.path("data"))); err != nil {

@@ -18,7 +18,7 @@ import (
 // With several shards numbers name the shard, an estate is in force once all have adopted it, and
 // what would cross shards is refused with the reason.
 func TestServe_severalShards(t *testing.T) {
-	h := newKillHarness(t)
+	h := newKillHarness(t, nil)
 	h.terminateWhenReady()
 	conf := func(shards int) {
 		t.Helper()

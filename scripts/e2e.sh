@@ -26,3 +26,6 @@ echo "== the suite of stream on Apache Kafka"
 go test -count=1 -timeout 10m -run TestKafka ./stream
 echo "== replicas and a broker's restart on Apache Kafka"
 go test -race -count=1 -timeout 15m -run 'Test(Replica.*|BrokerRestarted)/kafka' ./app
+# Without -race, which has seen the same code on the embedded broker: under it the load outruns the process that starts again.
+echo "== kills under load on Apache Kafka"
+go test -count=1 -timeout 10m -run TestKilledUnderLoad/kafka ./app
