@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,6 +109,29 @@ func TestUpstream_restart(t *testing.T) {
 	awaitAlerts(t, signalbox, fires)
 }
 
+// TestUpstream_mutedBy034 reads an Alertmanager of the version whose API we serve: a time interval of the route
+// keeps an alert back from its first moment.
+func TestUpstream_mutedBy034(t *testing.T) {
+	program, err := exec.LookPath("../.cache/alertmanager/alertmanager")
+	if err != nil {
+		t.Skip("there is no Alertmanager 0.34: scripts/alertmanager/build.sh")
+	}
+	m := newAlertmanagerPair(t, program).members[0]
+	signalbox := startApp(t, func(c *Config) {
+		u := alertmanager.Config{Name: "prod", URLs: []string{m.url}, Receiver: "signalbox"}
+		u.SetDefaults()
+		u.Interval, u.Settle = time.Second, 0
+		c.Alertmanagers = append(c.Alertmanagers, u)
+	})
+	m.start(t, signalbox)
+	m.fire(t, "Backup", "host-a", map[string]string{"team": "night"})
+	m.fire(t, "HostDown", "host-a", map[string]string{"team": "day"})
+	awaitAlerts(t, signalbox, map[string]upstreamAlert{
+		"Backup host-a":   {Status: "firing", Source: "prod", Suppressed: "muted by always in prod"},
+		"HostDown host-a": {Status: "firing", Source: "prod"},
+	})
+}
+
 // upstreamAlert is what the tests look at.
 type upstreamAlert struct{ Status, Source, Suppressed string }
 
@@ -190,7 +214,9 @@ func (p *alertmanagerPair) start(t *testing.T, signalbox string) {
 func (m *alertmanagerMember) start(t *testing.T, signalbox string) {
 	t.Helper()
 	config := writeTemp(t, "alertmanager.yml", fmt.Sprintf(`
-route: {receiver: signalbox, group_by: [alertname], group_wait: 500ms, group_interval: 1s, repeat_interval: 1h}
+route:
+  {receiver: signalbox, group_by: [alertname], group_wait: 500ms, group_interval: 1s, repeat_interval: 1h, routes: [{matchers: [team="night"], mute_time_intervals: [always]}]}
+time_intervals: [{name: always, time_intervals: [{weekdays: ["sunday:saturday"]}]}]
 inhibit_rules:
   - {source_matchers: [severity="critical"], target_matchers: [severity!="critical"], equal: [instance]}
 receivers:

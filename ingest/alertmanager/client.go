@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ type Listed struct {
 	Receivers    []string
 	SilencedBy   []string // ids of silences
 	InhibitedBy  []string // fingerprints of alerts
-	MutedBy      []string // names of time intervals, since 0.28
+	MutedBy      []string // names of time intervals; Alertmanager itself tells with its groups only
 }
 
 // Alerts reads all alerts that fire, suppressed ones too, one after the other.
@@ -119,6 +120,46 @@ func (c *Client) Alerts(ctx context.Context, yield func(Listed) error) error {
 	return c.get(ctx, "/api/v2/alerts?active=true&silenced=true&inhibited=true&muted=true&unprocessed=true", func(r io.Reader) error {
 		return decodeListed(r, yield)
 	})
+}
+
+// Muted reads which time intervals keep alerts from every receiver that matches, by the fingerprints
+// of the Alertmanager. The list of alerts does not tell, groups do, since 0.28. An alert that is not in
+// it is not muted.
+func (c *Client) Muted(ctx context.Context, receiver *regexp.Regexp) (map[itsm.Fingerprint][]string, error) {
+	type group struct {
+		Receiver struct {
+			Name string `json:"name"`
+		} `json:"receiver"`
+		Alerts []struct {
+			Fingerprint string `json:"fingerprint"`
+			Status      struct {
+				MutedBy []string `json:"mutedBy"`
+			} `json:"status"`
+		} `json:"alerts"`
+	}
+	muted, loud := map[itsm.Fingerprint][]string{}, map[itsm.Fingerprint]bool{}
+	err := c.get(ctx, "/api/v2/alerts/groups?active=true&silenced=false&inhibited=false&muted=true", func(r io.Reader) error {
+		return decodeArray(r, func(g group) error {
+			if !receiver.MatchString(g.Receiver.Name) {
+				return nil
+			}
+			for _, a := range g.Alerts {
+				fp, err := itsm.ParseFingerprint(a.Fingerprint)
+				switch {
+				case err != nil:
+				case len(a.Status.MutedBy) == 0:
+					loud[fp] = true
+				default:
+					muted[fp] = a.Status.MutedBy
+				}
+			}
+			return nil
+		})
+	})
+	for fp := range loud { // one of several routes lets it through
+		delete(muted, fp)
+	}
+	return muted, err
 }
 
 // Silence is a silence as GET /api/v2/silences lists it.
@@ -176,6 +217,14 @@ type Status struct {
 	Cluster struct {
 		Status string `json:"status"` // ready, settling, disabled
 	} `json:"cluster"`
+	Config struct {
+		Original string `json:"original"` // its alertmanager.yml
+	} `json:"config"`
+}
+
+// Mutes tells whether routes of the Alertmanager keep alerts back at some times.
+func (s *Status) Mutes() bool {
+	return strings.Contains(s.Config.Original, "mute_time_intervals:") || strings.Contains(s.Config.Original, "active_time_intervals:")
 }
 
 // Status asks a member about itself.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,25 @@ func TestClient_Alerts(t *testing.T) {
 	stop := errors.New("stop")
 	if err := c.Alerts(t.Context(), func(Listed) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error %v, want the caller's", err)
+	}
+}
+
+func TestClient_Muted(t *testing.T) {
+	c := newClient(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/prefix/api/v2/alerts/groups" || r.URL.Query().Get("muted") != "true" {
+			t.Errorf("asked %s", r.URL)
+		}
+		_, _ = io.WriteString(w, `[
+			{"receiver":{"name":"signalbox"},"labels":{},"alerts":[{"fingerprint":"0000000000000001","status":{"mutedBy":["nights"]}},{"fingerprint":"0000000000000002","status":{"mutedBy":["nights"]}}]},
+			{"receiver":{"name":"signalbox"},"labels":{"a":"b"},"alerts":[{"fingerprint":"0000000000000002","status":{"mutedBy":[]}},{"fingerprint":"0000000000000003","status":{}},{"fingerprint":"x","status":{"mutedBy":["nights"]}}]},
+			{"receiver":{"name":"pager"},"labels":{},"alerts":[{"fingerprint":"0000000000000001","status":{"mutedBy":[]}},{"fingerprint":"0000000000000004","status":{"mutedBy":["nights"]}}]}]`)
+	})
+	got, err := c.Muted(t.Context(), regexp.MustCompile("^signalbox$"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[itsm.Fingerprint][]string{1: {"nights"}}, got); diff != "" {
+		t.Errorf("muted (-want +got):\n%s", diff)
 	}
 }
 

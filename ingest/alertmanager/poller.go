@@ -23,6 +23,7 @@ type Member interface {
 	URL() string
 	Status(ctx context.Context) (Status, error)
 	Alerts(ctx context.Context, yield func(Listed) error) error
+	Muted(ctx context.Context, receiver *regexp.Regexp) (map[itsm.Fingerprint][]string, error)
 }
 
 // PollerOptions are what NewPoller needs; every field is required.
@@ -260,6 +261,7 @@ func (p *Poller) collect(ctx context.Context, began time.Time, known map[itsm.Fi
 type part struct {
 	state   MemberState
 	alerts  map[itsm.Fingerprint]*listing
+	muted   map[itsm.Fingerprint][]string // by the member's own fingerprints
 	refused int
 	err     error
 }
@@ -272,6 +274,11 @@ func (p *Poller) readMember(ctx context.Context, m Member, known map[itsm.Finger
 	status, err := m.Status(ctx)
 	if err == nil {
 		out.state.Version, out.state.Since = status.VersionInfo.Version, status.Uptime
+		if status.Mutes() {
+			out.muted, err = m.Muted(ctx, p.receivers)
+		}
+	}
+	if err == nil {
 		err = m.Alerts(ctx, func(l Listed) error { return p.take(out, l, known) })
 	}
 	if err != nil {
@@ -287,6 +294,9 @@ func (p *Poller) readMember(ctx context.Context, m Member, known map[itsm.Finger
 func (p *Poller) take(out *part, l Listed, known map[itsm.Fingerprint]Known) error {
 	if len(out.alerts) >= maxListed {
 		return fmt.Errorf("more than %d alerts are listed", maxListed)
+	}
+	if by := out.muted[l.Labels.Fingerprint()]; len(by) > 0 {
+		l.MutedBy = by
 	}
 	l.Labels = slices.DeleteFunc(l.Labels, func(l itsm.Label) bool { return l.Value == "" || slices.Contains(p.o.IgnoreLabels, l.Name) })
 	fp := l.Labels.Fingerprint()

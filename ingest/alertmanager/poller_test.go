@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,8 @@ type fakeMember struct {
 	down    error
 	reads   []time.Time
 	takes   time.Duration // how long an answer takes
+	config  string
+	muted   map[itsm.Fingerprint][]string
 }
 
 func newFakeMember(url string, names ...string) *fakeMember {
@@ -81,8 +84,12 @@ func (m *fakeMember) Status(context.Context) (Status, error) {
 	defer m.mu.Unlock()
 	m.reads = append(m.reads, time.Now())
 	s := Status{Uptime: m.started}
-	s.VersionInfo.Version = "0.34.2"
+	s.VersionInfo.Version, s.Config.Original = "0.34.2", m.config
 	return s, m.down
+}
+
+func (m *fakeMember) Muted(context.Context, *regexp.Regexp) (map[itsm.Fingerprint][]string, error) {
+	return m.muted, nil
 }
 
 func (m *fakeMember) Alerts(_ context.Context, yield func(Listed) error) error {
@@ -263,6 +270,16 @@ func TestPoller_identity(t *testing.T) {
 		if n := testutil.ToFloat64(h.poller.o.Metrics.refused.WithLabelValues("prod")); n != 1 {
 			t.Errorf("%v refused, want the one without labels", n)
 		}
+	})
+}
+
+func TestPoller_muted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newFakeMember("http://a", "X", "Y")
+		m.muted = map[itsm.Fingerprint][]string{labelsOf("Y").Fingerprint(): {"nights"}}
+		m.config = "route: {mute_time_intervals: [nights]}"
+		h := runPoller(t, nil, m)
+		h.want("at once", "firing X", "firing Y muted by nights in prod")
 	})
 }
 
