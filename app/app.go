@@ -51,6 +51,8 @@ type App struct {
 	loops  []*correlate.Loop // by shard; those of our shards run
 	ui     *ui.UI
 	estate *estateFiles
+	// heartbeats watches the sources.
+	heartbeats *heartbeats
 	// upstream are the Alertmanagers that are read.
 	upstream upstream
 
@@ -166,7 +168,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 	}
 	doors.Register(mux)
 	options := ui.Options{
-		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Ready: a.ready.Load,
+		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Expected: a.expectedSources, Upstream: a.upstreamStates, Ready: a.ready.Load,
 		NoHistory: a.noHistory, Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
 	}
 	if a.history != nil {
@@ -177,6 +179,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 		return nil, err
 	}
 	a.ui.Register(mux)
+	a.heartbeats = newHeartbeats(a.ui.Heartbeats, a.stream.Door(), a.registry, a.log)
 	a.estate = &estateFiles{paths: cfg.Estate.Files, put: a.ui.PutEstateFiles, log: a.log.With("component", "estate")}
 	a.reloads = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "signalbox_app_last_reload_successful", Help: "1 when the last reload of configuration and estate files was taken.",
@@ -240,6 +243,10 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return a.becomeReady(groupCtx, caughtUp) })
 	group.Go(func() error { return a.readUpstream(groupCtx) })
+	group.Go(func() error {
+		a.heartbeats.run(groupCtx)
+		return nil
+	})
 	group.Go(func() error { // a room that ends takes the server with it
 		select {
 		case <-roomsCtx.Done():

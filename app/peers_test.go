@@ -67,6 +67,13 @@ func startPeer(t *testing.T, name string, args ...string) (stop func()) {
 // startApp runs the house in this process and returns its URL.
 func startApp(t *testing.T, change func(*Config)) string {
 	t.Helper()
+	url, _ := startAppUntil(t, change)
+	return url
+}
+
+// startAppUntil is startApp with a way to stop it before the test ends.
+func startAppUntil(t *testing.T, change func(*Config)) (url string, stop func()) {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.ClickHouse.Library = "off" // history has a test of its own
 	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", t.TempDir()
@@ -77,11 +84,11 @@ func startApp(t *testing.T, change func(*Config)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("run: %v", err)
 		}
@@ -89,9 +96,10 @@ func startApp(t *testing.T, change func(*Config)) string {
 			t.Errorf("close: %v", err)
 		}
 	})
-	url := "http://" + a.Addr()
+	t.Cleanup(stop)
+	url = "http://" + a.Addr()
 	eventually(t, 20*time.Second, func() error { return ready(t.Context(), url) })
-	return url
+	return url, stop
 }
 
 const peersEstate = `

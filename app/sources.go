@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"signalbox/ingest"
 	"signalbox/ui"
 )
@@ -29,4 +31,36 @@ func (s senders) LastPayload(source string) (ui.Payload, bool) {
 		out.Refusals[i] = ui.Refusal(r)
 	}
 	return out, ok
+}
+
+// expectedSources are the configured Alertmanagers, with how long each may be without a heartbeat.
+func (a *App) expectedSources() map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for i := range a.opts.Config.Alertmanagers {
+		am := &a.opts.Config.Alertmanagers[i]
+		out[am.Name] = am.Heartbeat
+	}
+	return out
+}
+
+// upstreamStates tells the pages how the configured Alertmanagers were found.
+func (a *App) upstreamStates() map[string]ui.Upstream {
+	text := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return &s
+	}
+	out := map[string]ui.Upstream{}
+	for _, s := range a.upstream.States() {
+		up := ui.Upstream{
+			Reads: s.Reads, LastRead: s.LastRead, Error: text(s.Error), Members: make([]ui.UpstreamMember, len(s.Members)),
+			Active: s.Active, Silenced: s.Silenced, Inhibited: s.Inhibited, Muted: s.Muted,
+		}
+		for i, m := range s.Members {
+			up.Members[i] = ui.UpstreamMember{URL: m.URL, Up: m.Up, Version: m.Version, Error: text(m.Error)}
+		}
+		out[s.Name] = up
+	}
+	return out
 }

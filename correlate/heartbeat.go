@@ -13,7 +13,7 @@ const (
 	// not want to be told of it for ever.
 	keepHeartbeat = 7 * 24 * time.Hour
 	// A heartbeat that is heard again sooner says nothing new.
-	heartbeatStep = 5 * time.Second
+	heartbeatStep = time.Second
 	// The heartbeats of a shard; with more the one that was heard least lately is forgotten.
 	maxHeartbeats = 1000
 )

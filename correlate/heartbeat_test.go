@@ -52,7 +52,7 @@ func TestEngine_hearsHeartbeats(t *testing.T) {
 		{"an alert is no heartbeat", 0, []itsm.Alert{{Labels: other, Fingerprint: other.Fingerprint(), Status: itsm.StatusFiring, Source: "am"}}, nil},
 		{"the end of what never began", time.Second, []itsm.Alert{watchdog("am", itsm.StatusResolved)}, nil},
 		{"the first", time.Minute, []itsm.Alert{watchdog("am", itsm.StatusFiring)}, []itsm.Heartbeat{beat("am", after(time.Minute), nil)}},
-		{"again at once", time.Minute + time.Second, []itsm.Alert{watchdog("am", itsm.StatusFiring)}, nil},
+		{"again at once", time.Minute + time.Second/2, []itsm.Alert{watchdog("am", itsm.StatusFiring)}, nil},
 		{
 			"the same alert of another source, which says how long it holds", 2 * time.Minute,
 			[]itsm.Alert{watchdog("prom", itsm.StatusFiring, ends(6*time.Minute))},

@@ -21,6 +21,9 @@ type Heartbeat struct {
 // Key tells the heartbeats of all sources apart.
 func (h *Heartbeat) Key() string { return fmt.Sprintf("%s/%s", h.Fingerprint, h.Source) }
 
+// OwnSource is the source of alerts that we raise ourselves.
+const OwnSource = "signalbox"
+
 // SourceSilent is the alertname of the alert that we raise ourselves when a source's heartbeat is
 // overdue; its label "source" names it.
 const SourceSilent = "SourceSilent"

@@ -19,9 +19,11 @@ func (u *UI) figures(now time.Time) figures {
 	u.views.mu.Lock()
 	f := figures{Comparison: u.views.compare(now), Counts: u.views.totals()}
 	u.views.mu.Unlock()
-	for _, s := range u.senders.Sources() {
+	senders := u.senders.Sources()
+	for _, s := range senders {
 		f.Counts.Refused += s.Refused
 	}
+	f.Counts.Sources = u.countSources(now, senders)
 	return f
 }
 

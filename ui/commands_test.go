@@ -312,7 +312,7 @@ func TestFigures(t *testing.T) {
 		}
 		want := figures{
 			Comparison: comparison{WindowSeconds: 900, Alerts: 5, Groups: 3, Incidents: 3},
-			Counts:     counts{Suppressed: 1, Unbound: 1, Refused: 2, AlertsFiring: 5},
+			Counts:     counts{Suppressed: 1, Unbound: 1, Refused: 2, AlertsFiring: 5, Sources: sourceFigures{Known: 1, Silent: []string{}}},
 		}
 		if diff := cmp.Diff(want, read()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

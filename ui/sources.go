@@ -53,6 +53,27 @@ type Senders interface {
 	LastPayload(source string) (Payload, bool)
 }
 
+// Upstream is how an Alertmanager was found when it was read.
+type Upstream struct {
+	Reads    bool             `json:"reads"`      // this process reads it
+	LastRead *time.Time       `json:"lastReadAt"` // nil: no reading has succeeded
+	Error    *string          `json:"error"`      // why the last one failed; nil: it did not
+	Members  []UpstreamMember `json:"members"`
+	// Alerts of the last reading that succeeded, by state.
+	Active    int `json:"active"`
+	Silenced  int `json:"silenced"`
+	Inhibited int `json:"inhibited"`
+	Muted     int `json:"muted"`
+}
+
+// UpstreamMember is how the last reading found a member of a pair.
+type UpstreamMember struct {
+	URL     string  `json:"url"`
+	Up      bool    `json:"up"`
+	Version string  `json:"version"`
+	Error   *string `json:"error"`
+}
+
 // nobody is who sends when there are no doors.
 type nobody struct{}
 
@@ -63,6 +84,8 @@ func (nobody) LastPayload(string) (Payload, bool) { return Payload{}, false }
 type sourceRow struct {
 	Source
 	sourceAlerts
+	Heartbeat *SourceHeartbeat `json:"heartbeat"` // nil: it has none
+	Upstream  *Upstream        `json:"upstream"`  // nil: it is not configured
 }
 
 // sourceAlerts counts current alerts whose last word came from a source.
@@ -99,13 +122,28 @@ func (v *views) bySource() map[string]*sourceAlerts {
 	return out
 }
 
-// sourceRows lists who has sent something to this process, then those that only others have heard
-// of late, by name.
-func (u *UI) sourceRows() []sourceRow {
+// sourceRows lists by name who has sent something to this process, those that only others have
+// heard, and those that are expected.
+func (u *UI) sourceRows(now time.Time) []sourceRow {
 	counts := u.views.bySource()
+	heartbeats := map[string]*SourceHeartbeat{}
+	for _, h := range u.Heartbeats(now) {
+		if h.State != HeartbeatForgotten {
+			heartbeats[h.Source] = &h
+		}
+	}
+	for _, names := range []map[string]bool{keys(heartbeats), keys(u.expected())} {
+		for name := range names {
+			if counts[name] == nil {
+				counts[name] = &sourceAlerts{}
+			}
+		}
+	}
+	delete(counts, "")
+	delete(counts, itsm.OwnSource)
 	rows := []sourceRow{}
 	for _, s := range u.senders.Sources() {
-		row := sourceRow{Source: s}
+		row := sourceRow{Source: s, Heartbeat: heartbeats[s.Name]}
 		if n := counts[s.Name]; n != nil {
 			row.sourceAlerts = *n
 			delete(counts, s.Name)
@@ -113,16 +151,28 @@ func (u *UI) sourceRows() []sourceRow {
 		rows = append(rows, row)
 	}
 	for name, n := range counts {
-		if name != "" {
-			rows = append(rows, sourceRow{Source: Source{Name: name, Doors: []string{}}, sourceAlerts: *n})
+		rows = append(rows, sourceRow{Source: Source{Name: name, Doors: []string{}}, sourceAlerts: *n, Heartbeat: heartbeats[name]})
+	}
+	upstream := u.upstream()
+	for i := range rows {
+		if up, ok := upstream[rows[i].Name]; ok {
+			rows[i].Upstream = &up
 		}
 	}
 	slices.SortFunc(rows, func(a, b sourceRow) int { return cmp.Compare(a.Name, b.Name) })
 	return rows
 }
 
+func keys[T any](m map[string]T) map[string]bool {
+	out := map[string]bool{}
+	for name := range m {
+		out[name] = true
+	}
+	return out
+}
+
 func (u *UI) handleSources(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string][]sourceRow{"sources": u.sourceRows()})
+	writeJSON(w, http.StatusOK, map[string][]sourceRow{"sources": u.sourceRows(time.Now())})
 }
 
 // lastPayload is the last payload of a source with what became of its alerts.

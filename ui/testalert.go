@@ -17,7 +17,7 @@ func (u *UI) handleTestAlert(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	labels := itsm.NewLabels(map[string]string{"alertname": "SignalboxTest", "severity": "warning", "instance": r.Host})
 	a := itsm.Alert{
-		Labels: labels, Fingerprint: labels.Fingerprint(), Status: itsm.StatusFiring, StartsAt: now, EndsAt: now.Add(testAlertLife), Source: "signalbox",
+		Labels: labels, Fingerprint: labels.Fingerprint(), Status: itsm.StatusFiring, StartsAt: now, EndsAt: now.Add(testAlertLife), Source: itsm.OwnSource,
 		Annotations: itsm.NewLabels(map[string]string{
 			"summary": "Test alert", "description": "Sent from the connect page. It ends by itself after two minutes.",
 		}),

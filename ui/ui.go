@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"signalbox/itsm"
@@ -39,6 +40,11 @@ type Options struct {
 	Shards   int // that adopt an estate
 	// Senders tells what the doors know of who sends; nil: nothing.
 	Senders Senders
+	// Expected names the sources that are configured, with how long each may be without a heartbeat,
+	// 0: not said; nil: none is.
+	Expected func() map[string]time.Duration
+	// Upstream tells how the configured Alertmanagers were found, by name; nil: none is read.
+	Upstream func() map[string]Upstream
 	// History answers questions about the past; nil: there is none, for the reason NoHistory.
 	History   History
 	NoHistory string
@@ -59,6 +65,9 @@ type UI struct {
 	store       Versions
 	shards      int
 	senders     Senders
+	expected    func() map[string]time.Duration
+	upstream    func() map[string]Upstream
+	listening   atomic.Pointer[time.Time] // since when this process has been ready
 	ready       func() bool
 	listen      string
 	version     string
@@ -94,7 +103,7 @@ func New(o Options) (*UI, error) {
 	}
 	m := newMetrics(o.Registerer)
 	u := &UI{
-		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, ready: o.Ready, listen: o.Listen, version: o.Version,
+		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, expected: o.Expected, upstream: o.Upstream, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), changed: make(chan struct{}, 1), web: web,
 		history: o.History, noHistory: o.NoHistory,
@@ -103,6 +112,12 @@ func New(o Options) (*UI, error) {
 	exposeAlertmanagerVersion(o.Registerer, u.versionInfo())
 	if u.senders == nil {
 		u.senders = nobody{}
+	}
+	if u.upstream == nil {
+		u.upstream = func() map[string]Upstream { return nil }
+	}
+	if u.expected == nil {
+		u.expected = func() map[string]time.Duration { return nil }
 	}
 	if u.ready == nil {
 		u.ready = func() bool { return true }

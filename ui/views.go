@@ -263,12 +263,13 @@ func (a *alert) later(b *alert) bool {
 	return a.lastStarts > b.lastStarts
 }
 
-// counts is the figures of the foot line.
+// counts is the figures of the head and the foot line.
 type counts struct {
-	Suppressed   int   `json:"suppressed"`
-	Unbound      int   `json:"unbound"`
-	Refused      int64 `json:"refused"`
-	AlertsFiring int   `json:"alertsFiring"`
+	Suppressed   int           `json:"suppressed"`
+	Unbound      int           `json:"unbound"`
+	Refused      int64         `json:"refused"`
+	AlertsFiring int           `json:"alertsFiring"`
+	Sources      sourceFigures `json:"sources"`
 }
 
 // totals adds up the current alerts: those of incidents on the board and those without incident.

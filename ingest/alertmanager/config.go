@@ -29,7 +29,7 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// How long a member must have been up before what it does not list counts as ended: longer than every Prometheus needs to send all its alerts again. Default 5m.
 	Settle time.Duration `yaml:"settle"`
-	// How long the source may be without a heartbeat (a Watchdog) before that is an alert. 0 turns it off.
+	// How long the source may be without a heartbeat (a Watchdog) before that is an alert. 0: judged from its first one on, by what the heartbeat says itself, else after 4h15m.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 	// Whether acknowledged alerts and maintenance become silences in this Alertmanager.
 	Silence bool `yaml:"silence"`

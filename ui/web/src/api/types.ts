@@ -1257,6 +1257,15 @@ export interface components {
             refused: number;
             /** @description Current alerts that fire. */
             alertsFiring: number;
+            sources: components["schemas"]["SourceCounts"];
+        };
+        SourceCounts: {
+            /** @description Sources that have sent something here, have a heartbeat, are configured, or have a current alert. */
+            known: number;
+            /** @description Those whose heartbeat is in time, and those without one that sent something here in the last five minutes. */
+            heard: number;
+            /** @description Those whose heartbeat is overdue, by name; the first hundred. */
+            silent: string[];
         };
         Board: {
             position: components["schemas"]["Position"];
@@ -1433,6 +1442,64 @@ export interface components {
             unbound: number;
             /** @description Of the firing ones. */
             suppressed: number;
+            /** @description Null: it has sent none, and none is configured. */
+            heartbeat: components["schemas"]["SourceHeartbeat"] | null;
+            /** @description How the Alertmanager was found when it was read; null: it is not configured. */
+            upstream: components["schemas"]["Upstream"] | null;
+        };
+        Upstream: {
+            /** @description This process reads it; false: another one does, or none. */
+            reads: boolean;
+            /**
+             * Format: date-time
+             * @description Of the last reading that succeeded; null: none has, by this process.
+             */
+            lastReadAt: string | null;
+            /** @description Why the last reading failed. */
+            error: string | null;
+            members: {
+                url: string;
+                up: boolean;
+                version: string;
+                error: string | null;
+            }[];
+            /** @description Alerts of the last reading that succeeded, by state. */
+            active: number;
+            silenced: number;
+            inhibited: number;
+            muted: number;
+        };
+        /**
+         * @description How an alert that fires for as long as all is well (`incident.heartbeats`, by default `Watchdog`) was heard; of several that a
+         *     source sends, the one that stands worst.
+         */
+        SourceHeartbeat: {
+            /**
+             * @description waiting: not heard in time, but this process has not listened for so long itself.
+             * @enum {string}
+             */
+            state: "beating" | "waiting" | "silent";
+            /**
+             * Format: date-time
+             * @description When it was heard last; null: never.
+             */
+            lastAt: string | null;
+            /**
+             * Format: date-time
+             * @description By when it must be heard.
+             */
+            deadline: string | null;
+            /**
+             * @description Where the deadline is from: the heartbeat's own endsAt or end, `alertmanagers[].heartbeat`, or 4h 15m for a webhook that says nothing.
+             * @enum {string}
+             */
+            basis: "announced" | "configured" | "assumed";
+            /** @description Of the alert that is the heartbeat. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description An alert SourceSilent fires for it. */
+            alarm: boolean;
         };
         LastPayload: {
             source: string;

@@ -1,6 +1,6 @@
 // The line on top: where one is, what grouping made of it, and how old the data is.
 import { type MouseEvent, type ReactNode, useMemo, useState, useSyncExternalStore } from "react";
-import type { Comparison } from "../api/model";
+import type { Comparison, SourceCounts } from "../api/model";
 import { type Liveness, liveness, livenessWords } from "../lib/live";
 import { Icon, Logo } from "../lib/marks";
 import { clock, dataAge, shownZone, zone } from "../lib/time";
@@ -31,6 +31,7 @@ export function Header({ page }: { page: Page }) {
       </nav>
       <span className="grow" />
       {comparison !== null && comparison.alerts > 0 && <Squeeze comparison={comparison} />}
+      {counts !== null && counts.sources.known > 0 && <Beats sources={counts.sources} />}
       <span className="sep" />
       <ConnectionMark />
       <PauseButton />
@@ -67,6 +68,24 @@ function Squeeze({ comparison: c }: { comparison: Comparison }) {
         Alertmanager grouping <b>{figure(c.groups)}</b> · Signalbox <b>{figure(c.incidents)}</b>
       </span>
     </div>
+  );
+}
+
+const mostMarks = 12;
+
+/** How many sources are heard. Hollow with the edge of a warning: its heartbeat is overdue; hollow: nothing came from it lately. */
+function Beats({ sources: s }: { sources: SourceCounts }) {
+  const quiet = s.known - s.heard - s.silent.length;
+  const title = [
+    `${figure(s.heard)} of ${plural(s.known, "source")} ${s.heard === 1 ? "is" : "are"} heard: by heartbeat, or by a payload of the last five minutes.`,
+    s.silent.length > 0 && `Silent: ${s.silent.join(", ")}.`, quiet > 0 && `Quiet or not due yet: ${figure(quiet)}.`,
+  ].filter(Boolean).join(" ");
+  const marks = [...Array<string>(s.silent.length).fill("dead"), ...Array<string>(Math.max(0, quiet)).fill("mute"), ...Array<string>(s.heard).fill("")].slice(0, mostMarks).reverse();
+  return (
+    <a className="beats" href="/sources" title={title} onClick={(e) => follow(e, "sources")}>
+      <span className="marks" aria-hidden="true">{marks.map((m, i) => <i key={i} className={m} />)}</span>
+      <span>Sources <b>{figure(s.heard)} of {figure(s.known)}</b>{s.silent.length > 0 && <span className="sr">, silent: {s.silent.join(", ")}</span>}</span>
+    </a>
   );
 }
 

@@ -1,6 +1,6 @@
 // Who sends alerts: when last, how many were accepted, refused, bound, and the last payload of each.
 import { getLastPayload, getSources, sentence } from "../api/client";
-import type { LastPayload, PayloadAlert, SourceRow } from "../api/model";
+import type { LastPayload, PayloadAlert, SourceRow, Upstream } from "../api/model";
 import { useBoard, useNow } from "../app/context";
 import { useKeys } from "../app/keys";
 import { goTo, useSearch } from "../app/route";
@@ -13,7 +13,7 @@ import { matcher } from "../lib/query";
 import { age, moment } from "../lib/time";
 import { figure, plural } from "../lib/words";
 import { Code } from "../pages/Code";
-import { doorPath, rate, signOf, stand } from "./words";
+import { doorPath, heartbeatSentence, heartbeatWords, rate, signOf, stand } from "./words";
 
 const refreshEvery = 5_000;
 
@@ -73,7 +73,7 @@ function Table({ sources, chosen }: { sources: readonly SourceRow[]; chosen: str
           <tr>
             <th scope="col">Source</th><th scope="col">Doors</th><th scope="col" className="num">Last payload</th><th scope="col" className="num">A minute</th>
             <th scope="col" className="num">Accepted</th><th scope="col" className="num">Refused</th><th scope="col" className="num">Firing</th>
-            <th scope="col" className="num">Bound</th><th scope="col" className="num">Unbound</th><th scope="col">What happened</th>
+            <th scope="col" className="num">Bound</th><th scope="col" className="num">Unbound</th><th scope="col">Heartbeat</th><th scope="col">What happened</th>
           </tr>
         </thead>
         <tbody>{sources.map((s) => <Line key={s.name} source={s} chosen={s.name === chosen} />)}</tbody>
@@ -95,12 +95,20 @@ function Line({ source: s, chosen }: { source: SourceRow; chosen: boolean }) {
       <td className="num">{figure(s.firing)}</td>
       <td className="num">{figure(s.bound)}</td>
       <td className={s.unbound > 0 ? "num ink" : "num"}>{figure(s.unbound)}</td>
+      <td className={s.heartbeat?.state === "silent" ? "late" : ""} title={s.heartbeat === null ? "It has sent no Watchdog" : heartbeatSentence(s.heartbeat)}><Beat source={s} now={now} /></td>
       <td className="clip" title={stand(s)}>{stand(s)}</td>
     </tr>
   );
 }
 
-/** Filled: it sends. A triangle: something was refused. A dashed ring: nothing came through this process. */
+/** The heartbeat in a cell: in time with its age, or what is wrong. */
+function Beat({ source: { heartbeat: h }, now }: { source: SourceRow; now: number }) {
+  if (h === null) return <span className="muted">none</span>;
+  const heard = h.lastAt === null ? "never heard" : `${age(now - Date.parse(h.lastAt))} ago`;
+  return <><span className={`beat ${h.state}`} aria-hidden="true" />{heartbeatWords[h.state]} <span className="muted">{heard}</span></>;
+}
+
+/** Filled: it sends. A triangle: something was refused, or its heartbeat is overdue. A dashed ring: nothing came through this process. */
 function Mark({ source }: { source: SourceRow }) {
   const sign = signOf(source);
   return (
@@ -126,10 +134,32 @@ function SourcePanel({ source: s, beat, onClose }: { source: SourceRow; beat: nu
         </dl>
       </div>
       <div className="pb source">
+        {s.heartbeat !== null && (
+          <section>
+            <h3>Heartbeat <span className={s.heartbeat.state === "silent" ? "late" : "muted"}>{heartbeatWords[s.heartbeat.state]}</span></h3>
+            <p className="ink">{heartbeatSentence(s.heartbeat)}{s.heartbeat.deadline !== null && ` Due ${s.heartbeat.state === "beating" ? "by" : "since"} ${moment(s.heartbeat.deadline, at)}.`}</p>
+            {Object.keys(s.heartbeat.labels).length > 0 && <p className="labels">{Object.entries(s.heartbeat.labels).map(([k, v]) => <code key={k}>{k}=&quot;{v}&quot;</code>)}</p>}
+            {s.heartbeat.alarm && <p><WayIn to={`/alerts?${new URLSearchParams({ q: `${matcher("alertname", "=", "SourceSilent")} ${matcher("source", "=", "signalbox")}` }).toString()}`}>The alert that it is silent</WayIn></p>}
+          </section>
+        )}
+        {s.upstream !== null && <Reading upstream={s.upstream} />}
         {s.lastRefused !== null && <section><h3>Refused last</h3><p className="ink">{s.lastRefused}</p></section>}
         {s.lastAt === null ? <section><p>Nothing came from it through this process since it began. Another process may have its last payload.</p></section> : <Last name={s.name} beat={beat} />}
       </div>
     </aside>
+  );
+}
+
+/** How the Alertmanager was found when it was read. */
+function Reading({ upstream: u }: { upstream: Upstream }) {
+  const at = new Date(useNow());
+  return (
+    <section>
+      <h3>Reading it <span className="muted">{u.lastReadAt === null ? (u.reads ? "not read yet" : "not by this process") : `last at ${moment(u.lastReadAt, at)}`}</span></h3>
+      {u.error !== null && <p className="ink">{u.error}</p>}
+      {u.lastReadAt !== null && <p>{figure(u.active)} active, {figure(u.silenced)} silenced, {figure(u.inhibited)} inhibited, {figure(u.muted)} muted</p>}
+      <ul>{u.members.map((m) => <li key={m.url}><code>{m.url}</code> {m.up ? <span className="muted">answers{m.version !== "" && `, ${m.version}`}</span> : <span className="ink">{m.error ?? "not asked yet"}</span>}</li>)}</ul>
+    </section>
   );
 }
 

@@ -2,12 +2,12 @@ import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { LastPayload, SourceRow } from "../api/model";
 import { renderApp } from "../test/app";
-import { row, server } from "../test/rows";
+import { board, row, server } from "../test/rows";
 import { rate, signOf, stand } from "./words";
 
 const source = (name: string, part: Partial<SourceRow> = {}): SourceRow => ({
   name, kind: "alertmanager", doors: ["alertmanager"], lastAt: new Date(Date.now() - 12_000).toISOString(), accepted: 5, refused: 0, lastRefused: null,
-  perMinute: 2.4, firing: 3, bound: 2, unbound: 1, suppressed: 0, ...part,
+  perMinute: 2.4, firing: 3, bound: 2, unbound: 1, suppressed: 0, heartbeat: null, upstream: null, ...part,
 });
 
 const payload: LastPayload = {
@@ -66,6 +66,34 @@ describe("sources", () => {
     await waitFor(() => expect(screen.queryByRole("complementary")).toBeNull());
   });
 
+  it("say when a heartbeat is overdue, and how an Alertmanager was found", async () => {
+    const at = new Date(Date.now() - 600_000).toISOString();
+    const silent: SourceRow["heartbeat"] = { state: "silent", lastAt: at, deadline: at, basis: "configured", labels: { alertname: "Watchdog", cluster: "b" }, alarm: true };
+    vi.stubGlobal("fetch", server({ "GET /api/v1/sources": () => Response.json({ sources: [
+      source("prom-plant", { kind: "", doors: [], lastAt: null, accepted: 0, heartbeat: silent, upstream: {
+        reads: true, lastReadAt: at, error: "no member answers", active: 4, silenced: 3, inhibited: 2, muted: 1,
+        members: [{ url: "http://am-1:9093", up: true, version: "0.34.2", error: null }, { url: "http://am-2:9093", up: false, version: "", error: "connection refused" }],
+      } }),
+      source("prom", { heartbeat: { state: "beating", lastAt: at, deadline: at, basis: "announced", labels: {}, alarm: false } }),
+    ] }) }));
+    const { store } = renderApp([row("1")], "/sources");
+    store.load({ ...board([row("1")]), counts: { suppressed: 0, unbound: 0, refused: 0, alertsFiring: 0, sources: { known: 3, heard: 1, silent: ["prom-plant"] } } });
+    const link = await screen.findByRole("link", { name: /Sources 1 of 3, silent: prom-plant/ });
+    expect(link.title).toBe("1 of 3 sources is heard: by heartbeat, or by a payload of the last five minutes. Silent: prom-plant. Quiet or not due yet: 1.");
+    expect([...link.querySelectorAll("i")].map((i) => i.className)).toEqual(["", "mute", "dead"]);
+    expect(within(await line("prom")).getByText("In time")).toBeTruthy();
+    const plant = within(await line("prom-plant"));
+    expect(plant.getByText("Silent")).toBeTruthy();
+    expect(plant.getByText("The heartbeat is overdue: alerts may be missing.")).toBeTruthy();
+    fireEvent.click(plant.getByRole("link"));
+    const panel = within(await screen.findByRole("complementary", { name: "Source prom-plant" }));
+    expect(panel.getByText(/It is overdue: alerts of this source may be missing \(configured as alertmanagers\[\]\.heartbeat\)\. Due since/)).toBeTruthy();
+    expect(panel.getByText('cluster="b"')).toBeTruthy();
+    expect(panel.getByText("4 active, 3 silenced, 2 inhibited, 1 muted")).toBeTruthy();
+    expect(panel.getByText("connection refused")).toBeTruthy();
+    expect(panel.getByRole("link", { name: "The alert that it is silent" })).toBeTruthy();
+  });
+
   it("are gone through with the keys", async () => {
     renderApp([row("1")], "/sources");
     await line("elsewhere");
@@ -78,6 +106,8 @@ describe("sources", () => {
 
   it("say in words how they stand", () => {
     expect([signOf(source("a")), signOf(source("a", { refused: 1 })), signOf(source("a", { lastAt: null }))]).toEqual(["ok", "bad", "none"]);
+    const beat = (state: "beating" | "waiting" | "silent") => signOf(source("a", { heartbeat: { state, lastAt: null, deadline: null, basis: "assumed", labels: {}, alarm: false } }));
+    expect([beat("beating"), beat("waiting"), beat("silent")]).toEqual(["ok", "none", "bad"]);
     expect([rate(0), rate(0.2), rate(12.4)]).toEqual(["0", "0.2", "12"]);
     expect(stand(source("a"))).toBe("1 firing alert without an item.");
     expect(stand(source("a", { unbound: 0 }))).toBe("5 accepted: the way works.");

@@ -33,7 +33,7 @@ export function incident(id: string, part: Partial<Incident> = {}): Incident {
 export function board(incidents: Row[], offset = 0): Board {
   return {
     position: { epoch: "e1", offset }, incidents, comparison: { windowSeconds: 900, alerts: 0, groups: 0, incidents: 0 },
-    counts: { suppressed: 0, unbound: 0, refused: 0, alertsFiring: 0 },
+    counts: { suppressed: 0, unbound: 0, refused: 0, alertsFiring: 0, sources: { known: 0, heard: 0, silent: [] } },
   };
 }
 
