@@ -1,7 +1,9 @@
 package correlate
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -316,6 +318,7 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 		e.dirty.counts = true
 		m.obs = &explain.Observation{
 			Ordinal: e.periods, Node: a.node, Type: a.kind(), Group: a.labels.Get(e.cfg.Correlate.GroupUnbound), Onset: onset, Seen: e.clock,
+			Magnitude: magnitudeOf(a.annotations),
 		}
 		if m.obs.Group == "" {
 			m.obs.Group = m.obs.Type
@@ -326,6 +329,15 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	if c.once {
 		e.end(a, c.start, itsm.StatusResolved)
 	}
+}
+
+// magnitudeOf is how far beyond normal an alert says its value is, 0 when it does not say.
+func magnitudeOf(annotations itsm.Labels) float64 {
+	v, err := strconv.ParseFloat(annotations.Get("magnitude"), 64)
+	if err != nil || math.IsNaN(v) || v < 0 {
+		return 0
+	}
+	return v
 }
 
 // began notes when periods of a member began, to tell whether it flaps.

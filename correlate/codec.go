@@ -134,8 +134,8 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-// alertFormat 2 knew nothing of what suppresses an alert.
-const alertFormat = 3
+// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes.
+const alertFormat = 4
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -168,6 +168,11 @@ func (a *alert) encode() []byte {
 	}
 	w.text(a.mark.source)
 	w.text(a.mark.reason)
+	for _, m := range a.members {
+		if m.obs != nil {
+			w.uint(math.Float64bits(m.obs.Magnitude))
+		}
+	}
 	return w.b
 }
 
@@ -234,7 +239,7 @@ func (m *member) encode(w *writer) {
 func (e *Engine) restoreAlert(value []byte) error {
 	r := reader{b: value}
 	format := r.uint()
-	if format != 2 && format != alertFormat {
+	if format < 2 || format > alertFormat {
 		return errors.New("an unknown form; was it written by a newer version?")
 	}
 	a := &alert{fingerprint: itsm.Fingerprint(r.uint()), node: cmdb.None}
@@ -255,6 +260,11 @@ func (e *Engine) restoreAlert(value []byte) error {
 			a.silencedBy = append(a.silencedBy, r.text())
 		}
 		a.mark = mark{source: r.text(), reason: r.text()}
+	}
+	for _, m := range a.members {
+		if format > 3 && m.obs != nil {
+			m.obs.Magnitude = math.Float64frombits(r.uint())
+		}
 	}
 	if r.err != nil {
 		return r.err

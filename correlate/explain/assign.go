@@ -15,6 +15,7 @@ import (
 // The strength of one kind of evidence, in thousandths; conf turns their sum into 0 … 1000.
 const (
 	strengthOwn     = 1000 // the cause itself reports
+	strengthAll     = 1000 // it accounts for all of an incident
 	strengthShort   = 1000 // it is a group with fewer members than it needs
 	strengthContext = 300  // it has an alert of low severity
 	strengthFirst   = 300  // it reported before all others
@@ -40,12 +41,14 @@ type belief struct {
 	items    int32
 	classes  []classCount // what it explains; mass in percent
 	expected []int32      // for each class, how many it should explain
+	others   []classCount // what reports to other hypotheses: it is not explained here, but not silent either
 	net      []int64      // strength of each class
 	left     int          // members of a group that has fewer than it needs
 	needed   int          // how many it needs; 0: it has enough, or does not say
 	change   *Change      // the change that weighs most
 	changed  int64        // its strength
 	strength int64        // all of it
+	blamed   int64        // what the item's own alerts say of it, when causes are ranked
 }
 
 // weigh sums a belief up; the trouble began at since.
@@ -63,7 +66,7 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 		if b.needed > 0 && c.kind == cmdb.Group { // the members that are left cannot help it
 			share = 0
 		}
-		silent := int64(expected-c.items) * share
+		silent := max(0, int64(expected-c.items-b.elsewhere(c))) * share
 		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
 		covered += b.net[i]
 	}
@@ -87,6 +90,16 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	if b.context && !b.own {
 		b.strength += strengthContext
 	}
+}
+
+// elsewhere is how many items of a class report to other hypotheses.
+func (b *belief) elsewhere(c classCount) int32 {
+	for _, o := range b.others {
+		if o.class == c.class && o.kind == c.kind {
+			return o.items
+		}
+	}
+	return 0
 }
 
 // short tells how many members a group has left and how many it needs, when it has too few; a member is lost when it

@@ -17,6 +17,7 @@ type Index struct {
 	cfg      Config
 	words    vocabulary
 	symptoms map[string]symptom // by alert type
+	families map[string]string  // by alert type
 
 	// nodes holds for each item the hypotheses that it may have caused, in the order of opening.
 	nodes   [][]*entry
@@ -31,6 +32,8 @@ type Index struct {
 	gathered map[cmdb.Node]belief        // cache of one Assign
 	mark     []int32                     // scratch of walks: place in the list by node, +1
 	limited  map[string]int              // walks that a limit has ended
+
+	peers peers
 }
 
 // reach is a possible cause of an observation.
@@ -87,6 +90,8 @@ type way struct {
 type typeCount struct {
 	name  string
 	count int
+	onset time.Time // the earliest
+	most  float64   // the greatest magnitude
 }
 
 func (in *itemIn) add(o *Observation) {
@@ -102,8 +107,12 @@ func (in *itemIn) add(o *Observation) {
 	}
 	if i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type }); i >= 0 {
 		in.types[i].count++
+		if o.Onset.Before(in.types[i].onset) {
+			in.types[i].onset = o.Onset
+		}
+		in.types[i].most = max(in.types[i].most, o.Magnitude)
 	} else {
-		in.types = append(in.types, typeCount{o.Type, 1})
+		in.types = append(in.types, typeCount{o.Type, 1, o.Onset, o.Magnitude})
 	}
 }
 
@@ -123,6 +132,19 @@ func (in *itemIn) remove(o *Observation) {
 	for _, p := range in.observations {
 		if in.onset.IsZero() || p.Onset.Before(in.onset) {
 			in.onset = p.Onset
+		}
+	}
+	for i := range in.types {
+		t := &in.types[i]
+		t.onset, t.most = time.Time{}, 0
+		for _, p := range in.observations {
+			if p.Type != t.name {
+				continue
+			}
+			if t.onset.IsZero() || p.Onset.Before(t.onset) {
+				t.onset = p.Onset
+			}
+			t.most = max(t.most, p.Magnitude)
 		}
 	}
 }
@@ -148,11 +170,13 @@ const (
 // hand it everything again.
 func NewIndex(g *cmdb.Graph, cfg Config) *Index {
 	x := &Index{
-		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, nodes: make([][]*entry, g.Len()),
+		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, families: map[string]string{}, nodes: make([][]*entry, g.Len()),
 		causes: map[cmdb.Node][]*Hypothesis{}, groups: map[string][]*Hypothesis{}, context: map[cmdb.Node]int{},
 		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]expectation{},
 		gathered: map[cmdb.Node]belief{}, limited: map[string]int{},
 	}
+	x.peers.joined = map[cmdb.Node]*related{}
+	x.grown(nil)
 	x.pending = &Hypothesis{Ordinal: ^uint64(0), Cause: None, ConfirmedItem: None}
 	return x
 }
@@ -240,7 +264,13 @@ func (x *Index) Attach(o *Observation, h *Hypothesis) {
 		b.items[o.Node] = in
 	}
 	x.credit(o, h, in.ways, 1)
-	in.add(o)
+	if h == x.pending {
+		in.add(o)
+	} else {
+		x.report(o.Node, in, -1)
+		in.add(o)
+		x.report(o.Node, in, 1)
+	}
 	x.file(h)
 }
 
@@ -252,7 +282,14 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 	}
 	b := &h.body
 	in := b.items[o.Node]
-	if in.remove(o); len(in.observations) == 0 {
+	if h == x.pending {
+		in.remove(o)
+	} else {
+		x.report(o.Node, in, -1)
+		in.remove(o)
+		x.report(o.Node, in, 1)
+	}
+	if len(in.observations) == 0 {
 		delete(b.items, o.Node)
 	}
 	x.credit(o, h, in.ways, -1)
@@ -453,6 +490,9 @@ func (x *Index) Forget(h *Hypothesis) {
 	for _, e := range h.body.entries {
 		x.unlist(e)
 	}
+	for n, in := range h.body.items {
+		x.report(n, in, -1)
+	}
 	h.body = body{}
 }
 
@@ -570,6 +610,7 @@ func (x *Index) step(from reach, e cmdb.Edge, s symptom, at time.Time) (reach, b
 // Rewire must be called after the graph has changed around the given items; nil means anywhere.
 // Every observation whose causes may have changed is weighed again.
 func (x *Index) Rewire(touched []cmdb.Node) {
+	x.grown(touched)
 	for len(x.nodes) < x.g.Len() {
 		x.nodes = append(x.nodes, nil)
 	}

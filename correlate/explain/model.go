@@ -25,6 +25,8 @@ type Observation struct {
 	Group string
 	Onset time.Time // startsAt, never after Seen
 	Seen  time.Time // time of the record that brought it
+	// Magnitude is how far beyond normal the value is, in standard deviations or times the limit; 0: not told.
+	Magnitude float64
 
 	// Hypothesis that explains it now, nil before it is decided.
 	Hypothesis *Hypothesis

@@ -19,6 +19,7 @@ type ranked struct {
 	node   cmdb.Node
 	change *Change
 	score  int64
+	fits   int64 // how well it explains what the hypothesis holds, in thousandths
 	belief belief
 	entry  *entry
 }
@@ -31,7 +32,7 @@ func (x *Index) Rank(now time.Time, h *Hypothesis) []itsm.Cause {
 		x.refile(h)
 		return nil
 	}
-	h.Cause, h.Score, h.Change = list[0].node, int(list[0].score), ""
+	h.Cause, h.Score, h.Change = list[0].node, int(list[0].fits), ""
 	if list[0].change != nil {
 		h.Change = list[0].change.ID
 	}
@@ -59,11 +60,11 @@ func (x *Index) rank(now time.Time, h *Hypothesis) []ranked {
 	}
 	if h.ConfirmedItem != None {
 		list = slices.DeleteFunc(list, func(r ranked) bool { return r.node == h.ConfirmedItem && r.change == nil })
-		list = append(list, ranked{node: h.ConfirmedItem, score: 1000, entry: h.body.entries[h.ConfirmedItem]})
+		list = append(list, ranked{node: h.ConfirmedItem, score: 1000, fits: 1000, entry: h.body.entries[h.ConfirmedItem]})
 	}
 	if c := x.byID[h.ConfirmedChange]; c != nil && len(c.Nodes) > 0 {
 		list = slices.DeleteFunc(list, func(r ranked) bool { return r.change == c })
-		list = append(list, ranked{node: c.Nodes[0], change: c, score: 1000, entry: h.body.entries[c.Nodes[0]]})
+		list = append(list, ranked{node: c.Nodes[0], change: c, score: 1000, fits: 1000, entry: h.body.entries[c.Nodes[0]]})
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), -compareBool(a.change != nil, b.change != nil),
@@ -90,15 +91,50 @@ func compareBool(a, b bool) int {
 func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
 	b := belief{context: x.context[e.node] > 0, first: x.first(h, e)}
 	b.add(e)
+	others := belief{}
+	x.near(e.node, now, func(o *entry) {
+		if o.h != h {
+			others.add(o)
+		}
+	})
+	b.others = others.classes
 	x.weigh(e.node, &b, h.body.onset, now, h.RejectedChanges)
 	share := min(1000, 1000*e.mass/max(1, h.body.total))
+	fits := conf(b.strength) * share / 1000
+	x.judge(h, e, &b, now)
+	accounts := strengthAll * share / 1000
+	if b.items < 2 && !b.own {
+		accounts /= 2
+	}
+	b.strength += accounts
 	plain := b
 	plain.change, plain.changed, plain.strength = nil, 0, b.strength-b.changed
-	out := []ranked{{node: e.node, score: conf(plain.strength) * share / 1000, belief: plain, entry: e}}
+	out := []ranked{{node: e.node, score: conf(plain.strength), fits: fits, belief: plain, entry: e}}
 	if b.change != nil && b.changed > 0 {
-		out = append(out, ranked{node: e.node, change: b.change, score: conf(b.strength) * share / 1000, belief: b, entry: e})
+		out = append(out, ranked{node: e.node, change: b.change, score: conf(b.strength), fits: fits, belief: b, entry: e})
 	}
 	return out
+}
+
+// judge weighs a belief again for the ranking of causes, by how surprising what the item and its members report is.
+func (x *Index) judge(h *Hypothesis, e *entry, b *belief, now time.Time) {
+	if b.own {
+		b.blamed = x.blames(e.node, h.body.items[e.node], h.body.onset)
+		b.strength += b.blamed - b.ownStrength()
+	}
+	first := true
+	for i := range b.classes {
+		if b.classes[i].kind != cmdb.Group {
+			continue
+		}
+		b.strength -= b.net[i]
+		b.net[i] = 0
+		if first {
+			first = false
+			b.net[i] = x.shares(e.node, now, h.body.onset, b.needed > 0, func(m cmdb.Node) *itemIn { return h.body.items[m] })
+			b.strength += b.net[i]
+		}
+	}
 }
 
 // first tells whether the cause itself reported before everything else of the hypothesis.
@@ -134,7 +170,12 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	}
 	name := x.g.Name(r.node)
 	if b.own {
-		add(itsm.EvidenceOwn, name+" itself reports "+strings.Join(x.types(h, r.node), ", "), b.ownStrength())
+		plain := b.blamed
+		if plain > strengthOwn+strengthTold {
+			plain = strengthOwn
+		}
+		add(itsm.EvidenceOwn, name+" itself reports "+strings.Join(x.types(h, r.node), ", "), plain)
+		add(itsm.EvidenceSurprise, x.rare(r.node, h.body.items[r.node]), b.blamed-plain)
 		if b.first && b.items > 0 {
 			add(itsm.EvidenceTime, name+" reported before the others", strengthFirst)
 		}

@@ -1,0 +1,184 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+)
+
+// How likely an alert is when its cause is there.
+const (
+	likelyOwn    = 0.8 // on the cause itself
+	likelyMember = 0.9 // on each member of a group that is the cause
+)
+
+// perNat turns nats of evidence into thousandths of strength: an alert that one item in twenty has without a fault is
+// worth a whole strengthOwn.
+const perNat = strengthOwn / 2.778
+
+// strengthTold is how much more than usual a surprise must say to be told.
+const strengthTold = 200
+
+// fade is the time after which what begins later than the trouble says less of its cause, by a factor of e.
+const fade = 3 * time.Minute
+
+// chance is how likely an item has an alert of a type now without being hurt by what is looked at: so many have it
+// of so many others.
+func chance(have, others int) float64 {
+	return (float64(max(0, have)) + 0.25) / (float64(max(0, others)) + 5)
+}
+
+// surprise is the evidence, in nats, of an alert that a cause raises with probability q and that is there anyway with
+// probability p (noisy-or).
+func surprise(p, q float64) float64 {
+	return math.Log((p + q - p*q) / p)
+}
+
+// weight is what one type of alerts says, in thousandths of strength; integers, so that the order of a sum does not
+// matter. It is there anyway with probability p, and with probability q when its cause is.
+func (t *typeCount) weight(p, q float64, since time.Time) int64 {
+	late := max(0, t.onset.Sub(since))
+	return int64(math.Round(perNat * surprise(p, q) * math.Exp(-float64(late)/float64(fade)) * beyond(t.most)))
+}
+
+// usualMagnitude is how far beyond normal a value usually is when it alerts; then it says neither more nor less than
+// an alert that does not tell.
+const usualMagnitude = 5
+
+// beyond weighs a magnitude.
+func beyond(magnitude float64) float64 {
+	if magnitude == 0 {
+		return 1
+	}
+	return max(0.5, math.Log1p(magnitude)/math.Log1p(usualMagnitude))
+}
+
+// blames is what the alerts of an item say of the item itself as a cause. Types that differ only in numbers (templates
+// of a log, disks of a host) are hardly independent: beyond the strongest they add little.
+func (x *Index) blames(n cmdb.Node, in *itemIn, since time.Time) int64 {
+	class := x.g.ClassID(n)
+	around := x.peers.of(n)
+	sum := int64(0)
+	type family struct {
+		name  string
+		count int
+		most  int64
+	}
+	var families []family
+	for i := range in.types {
+		t := &in.types[i]
+		p := chance(around.having[typeOf{class, t.name}]-1, around.sizes[class]-1)
+		w := t.weight(p, likelyOwn, since)
+		name := x.familyOf(t.name)
+		if name == t.name {
+			sum += w
+			continue
+		}
+		i := slices.IndexFunc(families, func(f family) bool { return f.name == name })
+		if i < 0 {
+			i = len(families)
+			families = append(families, family{name: name})
+		}
+		families[i].count++
+		families[i].most = max(families[i].most, w)
+	}
+	for _, f := range families {
+		sum += int64(math.Round(float64(f.most) * (1 + math.Log(float64(f.count))/3)))
+	}
+	return sum
+}
+
+// rare says which of its alerts is the least usual among the items like it.
+func (x *Index) rare(n cmdb.Node, in *itemIn) string {
+	class := x.g.ClassID(n)
+	around := x.peers.of(n)
+	var pick *typeCount
+	have := func(t *typeCount) int { return around.having[typeOf{class, t.name}] - 1 }
+	for i := range in.types {
+		if t := &in.types[i]; pick == nil || cmp.Or(cmp.Compare(have(t), have(pick)), strings.Compare(t.name, pick.name)) < 0 {
+			pick = t
+		}
+	}
+	others := around.sizes[class] - 1
+	if len(in.types) == 1 && pick.most > usualMagnitude {
+		return fmt.Sprintf("%s is far beyond normal, magnitude %.3g", pick.name, pick.most)
+	}
+	if others < 1 {
+		return fmt.Sprintf("%d types of alerts at once", len(in.types))
+	}
+	return fmt.Sprintf("%d of %d other %s items report %s", max(0, have(pick)), others, x.g.ClassWord(class), pick.name)
+}
+
+// familyOf is an alert type without its numbers.
+func (x *Index) familyOf(alertType string) string {
+	if !strings.ContainsAny(alertType, "0123456789") {
+		return alertType
+	}
+	f, ok := x.families[alertType]
+	if !ok {
+		f = strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return -1
+			}
+			return r
+		}, alertType)
+		if len(x.families) > 10_000 {
+			clear(x.families)
+		}
+		x.families[alertType] = f
+	}
+	return f
+}
+
+// shares is what its members have in common that report, as evidence for a group as a cause: for each type that
+// nearly all of them have. When the group has too few members left, those that report are what it lacks; that the others
+// are silent says nothing for it then.
+func (x *Index) shares(n cmdb.Node, now, since time.Time, short bool, reports func(m cmdb.Node) *itemIn) int64 {
+	type shared struct {
+		typeOf
+		of []typeCount
+	}
+	var types []shared
+	members := 0
+	edges := x.g.Up(n)
+	for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
+		if e.Kind != cmdb.Member || !x.g.Valid(e, now) {
+			continue
+		}
+		members++
+		in := reports(e.Node)
+		if in == nil {
+			continue
+		}
+		class := x.g.ClassID(e.Node)
+		for _, t := range in.types {
+			key := typeOf{class, t.name}
+			i := slices.IndexFunc(types, func(s shared) bool { return s.typeOf == key })
+			if i < 0 {
+				i = len(types)
+				types = append(types, shared{typeOf: key})
+			}
+			types[i].of = append(types[i].of, t)
+		}
+	}
+	around := x.peers.of(n)
+	silent := perNat * math.Log(1-likelyMember)
+	sum := int64(0)
+	for _, t := range types {
+		p := chance(around.having[t.typeOf]-len(t.of), around.sizes[t.class]-members)
+		sums := int64(0)
+		if !short {
+			sums = int64(math.Round(float64(members-len(t.of)) * silent))
+		}
+		for i := range t.of {
+			sums += t.of[i].weight(p, likelyMember, since)
+		}
+		sum += max(0, sums)
+	}
+	return sum
+}
