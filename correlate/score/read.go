@@ -261,6 +261,8 @@ type unread struct {
 	Items            json.RawMessage `json:"items"`
 	ItemCount        json.RawMessage `json:"itemCount"`
 	AlertCounts      json.RawMessage `json:"alertCounts"`
+	SLA              json.RawMessage `json:"sla"`
+	SLADueAt         json.RawMessage `json:"slaDueAt"`
 }
 
 // ReadIncidents reads an incidents file: one incident a line. Empty lines are skipped.
