@@ -54,7 +54,8 @@ type App struct {
 	// heartbeats watches the sources.
 	heartbeats *heartbeats
 	// upstream are the Alertmanagers that are read.
-	upstream upstream
+	upstream  upstream
+	silencers silencers // of those that take silences
 
 	engine    *chdb.Engine // nil with servers of the user's own, or without history
 	history   *store.Store // nil without history
@@ -152,6 +153,13 @@ func (a *App) buildDoors() (http.Handler, error) {
 	var err error
 	a.upstream, err = newUpstream(cfg, alertmanager.PollerOptions{
 		Door: a.stream.Door(), Ours: a.ownsFirst, Known: func() map[itsm.Fingerprint]alertmanager.Known { return known(a.ui) },
+	}, func() string { return a.ui.Epoch() }, a.registry, a.log)
+	if err != nil {
+		return nil, err
+	}
+	a.silencers, err = newSilencers(cfg, alertmanager.SilencerOptions{
+		Holds:        func(now time.Time, lead time.Duration) []alertmanager.Hold { return holds(a.ui, now, lead) },
+		Installation: func() string { return a.ui.Epoch() }, Ours: a.ownsFirst,
 	}, a.registry, a.log)
 	if err != nil {
 		return nil, err

@@ -128,15 +128,23 @@ type killHarness struct {
 
 func newKillHarness(t *testing.T, brokers []string) *killHarness {
 	t.Helper()
-	addr := freeAddr(t)
-	h := &killHarness{
-		t: t, dir: t.ArtifactDir(), addr: addr, url: "http://" + addr, brokers: brokers, prefix: "killed-" + randomHex() + ".", shards: 1,
-		alerts: map[string]bool{}, comments: map[string]string{}, revisions: map[string]int{}, shown: map[string][]byte{},
-	}
-	config := killRules
+	prefix, config := "killed-"+randomHex()+".", killRules
 	if brokers != nil {
 		// Nobody takes the shard over before the session of the one that was killed has ended.
-		config += fmt.Sprintf("kafka: {brokers: [%q], topic_prefix: %s, session_timeout: 1s}\n", strings.Join(brokers, `","`), h.prefix)
+		config += fmt.Sprintf("kafka: {brokers: [%q], topic_prefix: %s, session_timeout: 1s}\n", strings.Join(brokers, `","`), prefix)
+	}
+	h := startProgram(t, config)
+	h.brokers, h.prefix = brokers, prefix
+	return h
+}
+
+// startProgram starts the program as a process of its own with a configuration.
+func startProgram(t *testing.T, config string) *killHarness {
+	t.Helper()
+	addr := freeAddr(t)
+	h := &killHarness{
+		t: t, dir: t.ArtifactDir(), addr: addr, url: "http://" + addr, shards: 1,
+		alerts: map[string]bool{}, comments: map[string]string{}, revisions: map[string]int{}, shown: map[string][]byte{},
 	}
 	if err := os.WriteFile(h.path("signalbox.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 type upstream []*alertmanager.Poller
 
 // newUpstream builds a reader for each Alertmanager of the configuration.
-func newUpstream(cfg Config, o alertmanager.PollerOptions, reg prometheus.Registerer, log *slog.Logger) (upstream, error) {
+func newUpstream(cfg Config, o alertmanager.PollerOptions, installation func() string, reg prometheus.Registerer, log *slog.Logger) (upstream, error) {
 	o.Metrics, o.Logger, o.IgnoreLabels = alertmanager.NewPollerMetrics(reg), log, cfg.Identity.IgnoreLabels
 	var out upstream
 	for i, c := range cfg.Alertmanagers {
@@ -28,6 +28,12 @@ func newUpstream(cfg Config, o alertmanager.PollerOptions, reg prometheus.Regist
 		o.Config, o.Members = c, nil
 		for _, client := range clients {
 			o.Members = append(o.Members, client)
+		}
+		o.Acknowledgements = nil
+		if c.Silence {
+			o.Acknowledgements = func(ctx context.Context, member int) (map[string]bool, error) {
+				return alertmanager.Acknowledgements(ctx, clients[member], installation())
+			}
 		}
 		p, err := alertmanager.NewPoller(o)
 		if err != nil {
@@ -56,7 +62,7 @@ func (u upstream) States() []alertmanager.State {
 	return out
 }
 
-// readUpstream reads the Alertmanagers once the board is complete: before that everything would seem to be missing.
+// readUpstream reads the Alertmanagers, and writes silences to those that take them, once the board is complete: before that everything would seem to be missing.
 func (a *App) readUpstream(ctx context.Context) error {
 	if len(a.upstream) == 0 || until(ctx, a.ready.Load) != nil {
 		return nil //nolint:nilerr // the program is to stop.
@@ -65,6 +71,7 @@ func (a *App) readUpstream(ctx context.Context) error {
 	for _, p := range a.upstream {
 		group.Go(func() { p.Run(ctx) })
 	}
+	group.Go(func() { a.silencers.run(ctx, a.ui.Changed()) })
 	group.Wait()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -35,10 +36,13 @@ type PollerOptions struct {
 	Known func() map[itsm.Fingerprint]Known
 	// Ours tells whether it is this process that reads on its own. The others read only when a webhook
 	// that came to them left alerts out: reading twice changes nothing.
-	Ours         func() bool
-	IgnoreLabels []string // identity.ignore_labels
-	Metrics      *PollerMetrics
-	Logger       *slog.Logger
+	Ours func() bool
+	// Acknowledgements lists the ids of the silences in a member that stand for what is acknowledged here.
+	// They are no reason to mark an alert: that it is acknowledged is known. nil: there are none.
+	Acknowledgements func(ctx context.Context, member int) (map[string]bool, error)
+	IgnoreLabels     []string // identity.ignore_labels
+	Metrics          *PollerMetrics
+	Logger           *slog.Logger
 }
 
 // PollerMetrics are shared by all pollers of a process.
@@ -231,6 +235,7 @@ func (p *Poller) collect(ctx context.Context, began time.Time, known map[itsm.Fi
 	for i, m := range p.o.Members {
 		group.Go(func() {
 			parts[i] = p.readMember(ctx, m, known)
+			p.passAcknowledged(ctx, i, parts[i])
 		})
 	}
 	group.Wait()
@@ -320,6 +325,26 @@ func (p *Poller) take(out *part, l Listed, known map[itsm.Fingerprint]Known) err
 	}
 	out.alerts[fp] = entry
 	return nil
+}
+
+// passAcknowledged takes the silences of our own acknowledgements out of what a member lists. They are asked for
+// after the alerts, so that none is missing that an alert names.
+func (p *Poller) passAcknowledged(ctx context.Context, member int, out *part) {
+	silenced := func(l *listing) bool { return len(l.silenced) > 0 }
+	if p.o.Acknowledgements == nil || out.err != nil || !slices.ContainsFunc(slices.Collect(maps.Values(out.alerts)), silenced) {
+		return
+	}
+	ours, err := p.o.Acknowledgements(ctx, member)
+	if err != nil {
+		out.err, out.state.Error, out.state.Up = fmt.Errorf("read %s: %w", out.state.URL, err), err.Error(), false
+		return
+	}
+	for _, l := range out.alerts {
+		if silenced(l) {
+			l.silenced = slices.DeleteFunc(slices.Clone(l.silenced), func(id string) bool { return ours[id] })
+			l.loud = l.loud || len(l.silenced)+len(l.inhibited)+len(l.muted) == 0
+		}
+	}
 }
 
 // add takes what a member lists into the whole.
