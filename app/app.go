@@ -83,10 +83,10 @@ func New(ctx context.Context, opts Options) (_ *App, err error) {
 		}
 	}()
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := a.openStream(ctx); err != nil {
+	if err := a.openHistory(); err != nil { // before the broker, which asks what it has read
 		return nil, err
 	}
-	if err := a.openHistory(); err != nil {
+	if err := a.openStream(ctx); err != nil {
 		return nil, err
 	}
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Config.Server.Listen); err != nil {
@@ -112,7 +112,7 @@ func (a *App) openStream(ctx context.Context) (err error) {
 	brokers := cfg.Kafka.Brokers
 	if len(brokers) == 0 {
 		a.broker, err = stream.StartBroker(stream.BrokerOptions{ //nolint:contextcheck // it runs until Close, not until New returns.
-			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Logger: a.log, Registerer: a.registry,
+			DataDir: cfg.Server.DataDir, Config: cfg.Kafka, Unread: a.unread(), Logger: a.log, Registerer: a.registry,
 		})
 		if err != nil {
 			return fmt.Errorf("start the embedded broker in %s: %w", cfg.Server.DataDir, err)

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runBroker) != "" {
 		mainOfBroker()
 	}
+	if os.Getenv(runEngine) != "" {
+		mainOfEngine()
+	}
 	if err := os.Setenv("SIGNALBOX_CLICKHOUSE_LIBRARY", "off"); err != nil { // history has a test of its own
 		panic(err)
 	}

@@ -105,6 +105,17 @@ func (a *App) shareHistory(ctx context.Context, shard int) {
 	}
 }
 
+// unread tells whether history has still to read what a compaction of the log would take away; nil without history.
+func (a *App) unread() func() bool {
+	if a.history == nil {
+		return nil
+	}
+	return func() bool {
+		state := a.history.State()
+		return !state.Known || state.Behind > 0
+	}
+}
+
 // historyLog lets the store read the stream.
 type historyLog struct{ s *stream.Stream }
 

@@ -58,3 +58,13 @@ type SampleQuery struct {
 	Matchers []HistoryMatcher
 	Limit    int // of samples, at least 1
 }
+
+// HistoryState is how far the writing of history is.
+type HistoryState struct {
+	// Behind is how many offsets of the log are not stored yet, as last seen. Known is false until each partition was read.
+	Behind int64
+	Known  bool
+	// FailingSince is since when something is tried again and again; nil: it works. Failure is the last error.
+	FailingSince *time.Time
+	Failure      string
+}

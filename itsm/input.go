@@ -97,6 +97,10 @@ type Block struct {
 	From, Next int64
 	Published  []Published // of a public topic, without tombstones and reserved keys
 	Records    []Recorded  // of events; adopted versions without their bytes
-	Behind     int64       // offsets between Next and the end of the log as it was then
+	Behind     int64       // offsets between Next and the end of the log as it was then, or BehindUnknown
 	Lost       int64       // offsets before From that retention has removed unread
 }
+
+// BehindUnknown is the Behind of a Block that is empty because the log did not answer in time: it says nothing about where
+// the log ends.
+const BehindUnknown = -1

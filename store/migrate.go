@@ -28,8 +28,12 @@ type migration struct {
 }
 
 // migrations lists every change of the schema since the first, by version.
-func migrations() []migration {
-	return []migration{{version: 1}}
+func migrations(n names) []migration {
+	var byOffset []string
+	for _, table := range []string{"alert_events", "incident_revisions", "timeline", "changes"} {
+		byOffset = append(byOffset, "ALTER TABLE "+n.Table(table)+" "+n.OnCluster()+" ADD INDEX IF NOT EXISTS by_offset log_offset TYPE minmax GRANULARITY 1")
+	}
+	return []migration{{version: 1}, {version: 2, statements: byOffset}}
 }
 
 // names is what the templates of the schema know.
@@ -112,7 +116,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.conn.QueryRow(ctx, "SELECT max(version) FROM "+n.Table("migrations")).Scan(&have); err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
-	list := migrations()
+	list := migrations(n)
 	if newest := list[len(list)-1].version; have > newest {
 		return fmt.Errorf("%w: the tables of %s have version %d, this program knows %d: run the newer program, or choose another clickhouse.database",
 			errNewer, n.Database, have, newest)

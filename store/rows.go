@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type table struct {
 	name, columns string
 	rows          [][]any
+	offset, index int // the columns of a row's place in the log; -1: it has none
 }
 
 const (
@@ -34,13 +36,15 @@ type rows struct {
 func (r *rows) tables() []table {
 	var out []table
 	for _, t := range []table{
-		{"alert_events", alertColumns, r.alerts},
-		{"incident_revisions", incidentColumns, r.incidents},
-		{"timeline", entryColumns, r.entries},
-		{"changes", changeColumns, r.changes},
-		{"versions", versionColumns, r.versions}, // before what adopts them
-		{"events", eventColumns, r.events},
+		{name: "alert_events", columns: alertColumns, rows: r.alerts},
+		{name: "incident_revisions", columns: incidentColumns, rows: r.incidents},
+		{name: "timeline", columns: entryColumns, rows: r.entries},
+		{name: "changes", columns: changeColumns, rows: r.changes},
+		{name: "versions", columns: versionColumns, rows: r.versions}, // before what adopts them
+		{name: "events", columns: eventColumns, rows: r.events},
 	} {
+		columns := strings.Split(t.columns, ", ")
+		t.offset, t.index = slices.Index(columns, "log_offset"), slices.Index(columns, "log_index")
 		if len(t.rows) > 0 {
 			out = append(out, t)
 		}

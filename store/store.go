@@ -21,6 +21,7 @@ import (
 	clickhouse "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"signalbox/itsm"
 )
@@ -61,7 +62,77 @@ type Store struct {
 	preparing sync.Mutex
 	prepared  bool
 
+	lag lag
+
 	series known
+}
+
+// lag is what is not stored yet, by place, and since when ClickHouse takes nothing.
+type lag struct {
+	mu      sync.Mutex
+	of      map[string]int64
+	failing map[*failure]struct{} // what is tried again and again now
+}
+
+// unread stands for a place whose end is not known yet.
+const unread = -1
+
+func (l *lag) set(place string, offsets int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[string]int64{}
+	}
+	l.of[place] = offsets
+}
+
+func (l *lag) drop(place string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.of, place)
+}
+
+// failure is something that is tried until it works.
+type failure struct {
+	since time.Time
+	err   error // the last
+}
+
+func (l *lag) fails(f *failure, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failing == nil {
+		l.failing = map[*failure]struct{}{}
+	}
+	if f.err == nil {
+		f.since = time.Now()
+	}
+	f.err = err
+	l.failing[f] = struct{}{}
+}
+
+func (l *lag) ends(f *failure) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.failing, f)
+}
+
+// State tells how far the writing of history is.
+func (s *Store) State() itsm.HistoryState {
+	s.lag.mu.Lock()
+	defer s.lag.mu.Unlock()
+	out := itsm.HistoryState{Known: len(s.lag.of) > 0}
+	for _, n := range s.lag.of {
+		out.Behind += max(0, n)
+		out.Known = out.Known && n != unread
+	}
+	for f := range s.lag.failing {
+		if out.FailingSince == nil || f.since.Before(*out.FailingSince) {
+			since := f.since.UTC()
+			out.FailingSince, out.Failure = &since, f.err.Error()
+		}
+	}
+	return out
 }
 
 // Open makes the connection; it does not wait for the engine to answer.
@@ -96,7 +167,16 @@ func Open(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse: %w", err)
 	}
-	return &Store{conn: conn, names: opts.Config.names(), log: opts.Logger.With("component", "store"), met: newMetrics(opts.Registerer)}, nil
+	s := &Store{conn: conn, names: opts.Config.names(), log: opts.Logger.With("component", "store"), met: newMetrics(opts.Registerer)}
+	promauto.With(opts.Registerer).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signalbox_store_failing_seconds", Help: "For how long ClickHouse has taken nothing of what waits; 0 while it does.",
+	}, func() float64 {
+		if since := s.State().FailingSince; since != nil {
+			return time.Since(*since).Seconds()
+		}
+		return 0
+	})
+	return s, nil
 }
 
 // Close gives the connections back. Run has returned before.

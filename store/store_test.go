@@ -30,6 +30,9 @@ func TestEngine(t *testing.T) {
 	t.Run("InProcess", func(t *testing.T) {
 		storetest.Run(t, store.Options{Config: store.DefaultConfig(), Transport: engine.Transport()})
 	})
+	t.Run("AwayTenMinutes", func(t *testing.T) {
+		storetest.AwayTenMinutes(t, store.Options{Config: store.DefaultConfig(), Transport: engine.Transport()})
+	})
 	t.Run("Listener", func(t *testing.T) {
 		server := httptest.NewServer(engine)
 		t.Cleanup(server.Close)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	clickhouse "github.com/ClickHouse/clickhouse-go/v2"
@@ -44,19 +45,26 @@ func (s *Store) Run(ctx context.Context, log Log) error {
 // follows a partition; one that was replaced and does not know it yet finds that the place is not
 // where it left it, before it writes.
 func (s *Store) Follow(ctx context.Context, log Log, partition int) error {
-	if err := s.prepare(ctx); err != nil {
-		return ended(ctx, err)
-	}
-	g, ctx := errgroup.WithContext(ctx)
+	var all []*follower
 	for _, topic := range topics() {
 		if partition >= log.Partitions(topic) {
 			continue
 		}
+		f := &follower{s: s, log: log, topic: topic, partition: partition}
+		s.lag.set(f.name(), unread)
+		defer s.lag.drop(f.name())
+		all = append(all, f)
+	}
+	if err := s.prepare(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range all {
 		g.Go(func() error {
 			return s.patiently(ctx, func(ctx context.Context) error {
-				f := &follower{s: s, log: log, topic: topic, partition: partition}
-				if err := f.follow(ctx); err != nil {
-					return fmt.Errorf("store %s/%d: %w", topic, partition, err)
+				fresh := *f // after an error it begins at the place that the table says
+				if err := fresh.follow(ctx); err != nil {
+					return fmt.Errorf("store %s: %w", f.name(), err)
 				}
 				return nil
 			})
@@ -89,11 +97,14 @@ const maxPause = 10 * time.Second
 
 // patiently tries until it works or ctx is done.
 func (s *Store) patiently(ctx context.Context, do func(context.Context) error) error {
+	var failing failure
+	defer s.lag.ends(&failing)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		err := do(ctx)
 		if err == nil || ctx.Err() != nil || errors.Is(err, errNewer) {
 			return err
 		}
+		s.lag.fails(&failing, err)
 		s.met.failures.Inc()
 		s.log.WarnContext(ctx, "history waits; trying again", "err", err, "pause", pause)
 		timer := time.NewTimer(pause)
@@ -119,10 +130,13 @@ type follower struct {
 	done  int64 // everything before it is stored
 	upto  int64 // where the last block that was noted ends
 	end   int64 // of the log, as last seen
+	seen  bool  // it was
 	known span  // what the table of positions says, if nobody else follows
 	rows  rows
 	since time.Time // when the first row came
 	noted time.Time // when the place was last noted
+
+	doubtful bool // the block that is written may be there already
 }
 
 func (f *follower) follow(ctx context.Context) error {
@@ -148,8 +162,7 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 		f.note(b)
-		f.end = b.Next + b.Behind
-		f.behind()
+		f.see(b)
 		if err := f.add(ctx, b); err != nil {
 			return err
 		}
@@ -160,9 +173,25 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 }
 
+func (f *follower) name() string { return fmt.Sprintf("%s/%d", f.topic, f.partition) }
+
+// see notes where the log ends.
+func (f *follower) see(b itsm.Block) {
+	if b.Behind == itsm.BehindUnknown {
+		return
+	}
+	f.end, f.seen = b.Next+b.Behind, true
+	f.behind()
+}
+
 // behind tells how much of the log is not stored, what waits in memory included.
 func (f *follower) behind() {
-	f.s.met.behind.WithLabelValues(string(f.topic), strconv.Itoa(f.partition)).Set(float64(max(0, f.end-f.done)))
+	if !f.seen {
+		return
+	}
+	n := max(0, f.end-f.done)
+	f.s.met.behind.WithLabelValues(string(f.topic), strconv.Itoa(f.partition)).Set(float64(n))
+	f.s.lag.set(f.name(), n)
 }
 
 // noteEvery is how often a place is noted behind which nothing was to store.
@@ -224,27 +253,43 @@ func (f *follower) note(b itsm.Block) {
 	f.s.log.Error("the log no longer holds what was not stored yet", "topic", f.topic, "partition", f.partition, "offsets", lost)
 }
 
+// shortened is how long a log has to end before a range that was stored, until we believe that it was shortened: a broker
+// that has just started may not show its end yet.
+const shortened = time.Minute
+
 // redo writes the range from done to upto as one block, and keeps what was read behind it.
 func (f *follower) redo(ctx context.Context, in LogReader, upto int64) (next int64, err error) {
 	var behind itsm.Block
+	var ends time.Time // when it was first seen that the log ends before the range
 	for next = f.done; next < upto; {
 		b, err := in.Next(ctx, time.Second)
 		if err != nil {
 			return next, err
 		}
+		f.see(b)
 		f.note(b)
 		var before itsm.Block
 		before, behind = cut(b, upto)
 		if err := f.take(ctx, before); err != nil {
 			return next, err
 		}
-		if next = max(b.Next, b.From); b.Next == b.From && b.Behind == 0 && b.Lost == 0 {
-			break // the log ends before the range does: it was shortened
+		switch next = max(b.Next, b.From); {
+		case b.Next > b.From || b.Behind != 0 || b.Lost != 0:
+			ends = time.Time{}
+			continue
+		case ends.IsZero():
+			ends = time.Now()
+		}
+		if time.Since(ends) > shortened {
+			f.s.log.WarnContext(ctx, "the log ends before what was stored of it", "topic", f.topic, "partition", f.partition, "end", next, "stored", upto)
+			break
 		}
 	}
+	f.doubtful = true
 	if err := f.write(ctx, upto); err != nil {
 		return next, err
 	}
+	f.doubtful = false
 	return next, f.add(ctx, behind)
 }
 
@@ -349,7 +394,7 @@ func (f *follower) write(ctx context.Context, upto int64) error {
 	}
 	for _, t := range f.rows.tables() {
 		token := fmt.Sprintf("%s/%s/%d/%d-%d", t.name, f.topic, f.partition, f.done, upto)
-		if err := f.s.patiently(ctx, func(ctx context.Context) error { return f.s.insert(ctx, t, token) }); err != nil {
+		if err := f.put(ctx, t, token, span{f.done, upto}); err != nil {
 			return err
 		}
 		f.s.met.rows.WithLabelValues(t.name).Add(float64(len(t.rows)))
@@ -360,6 +405,76 @@ func (f *follower) write(ctx context.Context, upto int64) error {
 	f.behind()
 	f.rows = rows{}
 	return nil
+}
+
+// put writes the rows of a block to a table. A server that dies may remember the token of a block that it has not kept, so
+// where the outcome of a write is not known, what counts is what is there. Servers of a cluster keep both or neither, and one
+// of them may not know yet what another has.
+func (f *follower) put(ctx context.Context, t table, token string, at span) error {
+	look := f.doubtful && f.s.names.Cluster == ""
+	return f.s.patiently(ctx, func(ctx context.Context) error {
+		if !look {
+			look = f.s.names.Cluster == ""
+			return f.s.insert(ctx, t, token)
+		}
+		missing, err := f.missing(ctx, t, at)
+		if err != nil || len(missing.rows) == 0 {
+			return err
+		}
+		if err := f.s.insert(ctx, missing, token); err != nil {
+			return err
+		}
+		if missing, err = f.missing(ctx, t, at); err != nil || len(missing.rows) == 0 {
+			return err
+		}
+		return f.s.insert(ctx, missing, "") // the token stands for a block that is lost
+	})
+}
+
+const queryPlaces = `SELECT DISTINCT log_offset, {index}
+FROM {table}
+WHERE log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} AND log_offset < {to:UInt64}`
+
+// missing are the rows of a block that are not in their table.
+func (f *follower) missing(ctx context.Context, t table, at span) (_ table, err error) {
+	if t.offset < 0 { // equal rows are one, however often they come
+		return t, nil
+	}
+	index := "toUInt32(0)"
+	if t.index >= 0 {
+		index = "log_index"
+	}
+	sql := strings.NewReplacer("{table}", f.s.names.Table(t.name), "{index}", index).Replace(queryPlaces)
+	rows, err := f.s.conn.Query(ctx, sql, named("partition", strconv.Itoa(f.partition)),
+		named("from", strconv.FormatInt(at.done, 10)), named("to", strconv.FormatInt(at.upto, 10)))
+	if err != nil {
+		return t, fmt.Errorf("look for the rows of a block in %s: %w", t.name, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	type logPlace struct {
+		offset uint64
+		index  uint32
+	}
+	there := map[logPlace]bool{}
+	for rows.Next() {
+		var p logPlace
+		if err := rows.Scan(&p.offset, &p.index); err != nil {
+			return t, err
+		}
+		there[p] = true
+	}
+	all := t.rows
+	t.rows = nil
+	for _, row := range all {
+		p := logPlace{offset: row[t.offset].(uint64)}
+		if t.index >= 0 {
+			p.index = row[t.index].(uint32)
+		}
+		if !there[p] {
+			t.rows = append(t.rows, row)
+		}
+	}
+	return t, rows.Err()
 }
 
 const queryPosition = `SELECT tupleElement(max((upto, done)) AS p, 2), tupleElement(p, 1)
@@ -389,8 +504,13 @@ func (s *Store) notePosition(ctx context.Context, topic itsm.Topic, partition in
 	return nil
 }
 
+// insert writes one block, which is taken once under its token; without one whenever it comes.
 func (s *Store) insert(ctx context.Context, t table, token string) (err error) {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
+	settings := clickhouse.Settings{"insert_deduplicate": 0}
+	if token != "" {
+		settings = clickhouse.Settings{"insert_deduplication_token": token}
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	b, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.names.Table(t.name)+" ("+t.columns+")")
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", t.name, err)

@@ -27,6 +27,7 @@ const (
 	compactEvery  = time.Hour
 	compactFactor = 4        // live bytes to bytes there are
 	compactFrom   = 64 << 20 // less is not worth a pause
+	unreadMax     = 1 << 30  // so much may wait for who has not read it
 	compactWait   = 10 * time.Minute
 )
 
@@ -35,8 +36,12 @@ type BrokerOptions struct {
 	// DataDir is the folder of the log. It belongs to one process at a time.
 	DataDir string
 	// Port of 127.0.0.1; 0: a free one.
-	Port       int
-	Config     Config
+	Port   int
+	Config Config
+	// Unread tells whether somebody follows the compacted topics who has not read all that is in them: a compaction takes
+	// what was replaced, and would take it away unread. It is asked before each compaction, which then waits, though not
+	// for ever. Nil: nobody does.
+	Unread     func() bool
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -56,6 +61,7 @@ type Broker struct {
 	deleted, compacted []string // topics by how they are cleaned up
 	events             string
 	eventsMax          int64
+	unread             func() bool
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -108,7 +114,10 @@ func StartBroker(opts BrokerOptions) (_ *Broker, err error) {
 	b := &Broker{
 		dir: opts.DataDir, log: &brokerLog{log: opts.Logger.With("component", "broker")},
 		events: opts.Config.topicName(topicEvents), eventsMax: opts.Config.EventsMaxBytes,
-		result: make(chan error, 1),
+		unread: opts.Unread, result: make(chan error, 1),
+	}
+	if b.unread == nil {
+		b.unread = func() bool { return false }
 	}
 	for _, t := range opts.Config.topics() {
 		if isCompacted(t) {
@@ -186,8 +195,10 @@ func (b *Broker) prepare(ctx context.Context) error {
 	if err := b.keep(ctx, time.Now()); err != nil {
 		return err
 	}
-	if err := b.compact(); err != nil {
-		return fmt.Errorf("compact the log in %s: %w", b.logDir(), err)
+	if !b.waits(b.measure()) {
+		if err := b.compact(); err != nil {
+			return fmt.Errorf("compact the log in %s: %w", b.logDir(), err)
+		}
 	}
 	b.cluster.ApplyRetention()
 	b.retainAt = time.Now()
@@ -247,13 +258,16 @@ func (b *Broker) tidy(ctx context.Context, now time.Time) {
 	b.mu.Lock()
 	due := sizes > compactFrom && sizes > compactFactor*b.live && now.Sub(b.compactAt) >= compactEvery
 	b.mu.Unlock()
-	if due {
+	if due && !b.waits(sizes) {
 		// Close waits for it: nothing is gained by breaking it off.
 		if err := b.compactNow(context.WithoutCancel(ctx)); err != nil {
 			b.log.log.Warn("the log was not compacted", "err", err)
 		}
 	}
 }
+
+// waits tells whether a compaction has to wait for who has not read everything yet.
+func (b *Broker) waits(compacted int64) bool { return compacted < unreadMax && b.unread() }
 
 // retain enforces how long and how much of events and the dead letters is kept.
 func (b *Broker) retain(ctx context.Context, now time.Time) error {

@@ -132,6 +132,37 @@ func closeBroker(t *testing.T, b *Broker) {
 	}
 }
 
+// TestCompactionWaits: what was replaced stays over starts of the broker while somebody has not read it, and goes afterwards.
+func TestCompactionWaits(t *testing.T) {
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	s, stop := openStream(t, b.Addr())
+	sh, _, _ := recovered(t, s)
+	fill(t, sh, 0, 100)
+	_, written := lastValues(t, s)
+	unread := true
+	for _, want := range []bool{true, false} {
+		stop()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		unread = want
+		var err error
+		b, err = StartBroker(BrokerOptions{
+			DataDir: dir, Config: DefaultConfig(), Unread: func() bool { return unread }, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, stop = openStream(t, b.Addr())
+		if _, n := lastValues(t, s); unread && n != written || !unread && n > written/4 {
+			t.Errorf("unread %t: %d records of %d", unread, n, written)
+		}
+	}
+	stop()
+	closeBroker(t, b)
+}
+
 // TestInterruptedCompaction: wherever a crash hits a compaction, which deletes files and writes
 // new ones, the next start finds everything.
 func TestInterruptedCompaction(t *testing.T) {

@@ -28,7 +28,7 @@ func (s *Stream) LogReader(topic itsm.Topic, partition int, from int64) *LogRead
 func (s *Stream) Partitions(topic itsm.Topic) int { return partitions(topic, s.cfg.Shards) }
 
 // Next returns what comes next, within the time to wait; a block without content when nothing has
-// come. Owner records and reserved keys are left out, as is what cannot be decoded: the shard's
+// come, or the broker has not answered (itsm.BehindUnknown). Owner records and reserved keys are left out, as is what cannot be decoded: the shard's
 // owner has put it into the dead letters. What retention has removed from events is counted in Lost.
 func (r *LogReader) Next(ctx context.Context, wait time.Duration) (itsm.Block, error) {
 	b := itsm.Block{From: r.in.offset}
@@ -36,7 +36,7 @@ func (r *LogReader) Next(ctx context.Context, wait time.Duration) (itsm.Block, e
 		c, err := r.in.fetch(ctx, wait)
 		switch {
 		case errors.Is(err, errWaited):
-			b.Next = b.From
+			b.Next, b.Behind = b.From, itsm.BehindUnknown
 			return b, nil
 		case errors.Is(err, errTrimmed):
 			if r.at.topic == topicEvents { // elsewhere what is missing was replaced by what follows

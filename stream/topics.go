@@ -41,12 +41,18 @@ const maxMessage = 64 << 20
 // for everyone who watches.
 const schemaVersion = 1
 
+// compactionLag is how long what was replaced stays on the public topics for who follows them.
+const compactionLag = 6 * time.Hour
+
 // topicName returns a topic's name on the broker.
 func (c *Config) topicName(t itsm.Topic) string { return c.TopicPrefix + "signalbox." + string(t) }
 
 // topics returns every topic with its configuration.
 func (c *Config) topics() map[itsm.Topic]kafka.TopicConfig {
 	compacted := map[string]string{cleanupPolicy: "compact"}
+	// History reads every revision, and ClickHouse may be away for some time. The embedded broker does not know the setting
+	// and asks instead (BrokerOptions.Unread).
+	followed := map[string]string{cleanupPolicy: "compact", "min.compaction.lag.ms": strconv.FormatInt(compactionLag.Milliseconds(), 10)}
 	deleted := func(keep time.Duration) map[string]string {
 		return map[string]string{cleanupPolicy: "delete", "retention.ms": strconv.FormatInt(keep.Milliseconds(), 10)}
 	}
@@ -67,9 +73,9 @@ func (c *Config) topics() map[itsm.Topic]kafka.TopicConfig {
 	// A shard writes one partition of each topic and no other, except on incidents, which has one
 	// partition so that a position on it is one number, and cmdb.
 	add(topicEvents, c.Shards, events)
-	add(itsm.TopicIncidents, 1, compacted)
-	add(itsm.TopicAlerts, c.Shards, compacted)
-	add(itsm.TopicTimeline, c.Shards, compacted)
+	add(itsm.TopicIncidents, 1, followed)
+	add(itsm.TopicAlerts, c.Shards, followed)
+	add(itsm.TopicTimeline, c.Shards, followed)
 	add(itsm.TopicCMDB, 1, compacted)
 	add(topicState, c.Shards, compacted)
 	add(topicDeadletter, 1, deleted(14*24*time.Hour))

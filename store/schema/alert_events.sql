@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS {{.Table "alert_events"}} {{.OnCluster}} (
     INDEX by_incident incident TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_item item TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_label mapValues(labels) TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_text text TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 4
+    INDEX by_text text TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "alert_events"}}
 PARTITION BY toYYYYMM(at)

@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS {{.Table "changes"}} {{.OnCluster}} (
     log_partition UInt16 CODEC(T64, ZSTD(1)),
     log_offset    UInt64 CODEC(Delta, ZSTD(1)),
     log_index     UInt32 CODEC(T64, ZSTD(1)),                 -- place in its record
-    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "changes"}}
 PARTITION BY toYYYYMM(at)

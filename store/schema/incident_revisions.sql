@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS {{.Table "incident_revisions"}} {{.OnCluster}} (
     text          String MATERIALIZED lowerUTF8(concat(number, ' ', title, ' ', cause, ' ', arrayStringConcat(items, ' '))) CODEC(ZSTD(1)),
     INDEX by_id id TYPE bloom_filter(0.001) GRANULARITY 4,
     INDEX by_number number TYPE bloom_filter(0.001) GRANULARITY 4,
-    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "incident_revisions"}}
 PARTITION BY toYYYYMM(opened_at)

@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS {{.Table "timeline"}} {{.OnCluster}} (
     text          String CODEC(ZSTD(1)),
     entry         String CODEC(ZSTD(3)),                      -- the public JSON of the entry
     log_partition UInt16 CODEC(T64, ZSTD(1)),
-    log_offset    UInt64 CODEC(Delta, ZSTD(1))
+    log_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "timeline"}}
 PARTITION BY toYYYYMM(at)

@@ -4,15 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"signalbox/itsm"
+	"signalbox/store"
 )
 
 // testEveryTopic: what is published comes back as it was, from every topic.
@@ -194,46 +198,24 @@ func testMistakes(e *env) {
 	}
 }
 
-// testCrashBetween: a process that dies before, in or after any write neither loses nor doubles a row.
-func testCrashBetween(e *env) {
-	const batches, size = 12, 500
+// testCrash: a process that dies before, in the middle of or after any of its writes neither loses nor doubles a row.
+func testCrash(e *env) {
+	const size = 500
 	total := 0
-	var dead atomic.Int64
-	first := e.start(nil)
-	e.until("the tables are there", func() bool { return first.count() == 0 })
-	first.kill()
-	// A merge would hide a row that was written twice.
-	if err := e.conn().Exec(e.ctx, "SYSTEM STOP MERGES "+e.opts.Config.Database+".alert_events"); err != nil {
-		e.Fatal(err)
+	more := func() {
+		e.log.alert(total)
+		total++
 	}
-	for round := range batches {
-		for range size {
-			e.log.alert(total)
-			total++
-		}
-		// Each round dies at another of its writes: the note of the position, the rows, before or after.
-		var left atomic.Int64
-		left.Store(int64(round % 4))
-		crashed := make(chan struct{})
-		p := e.start(func(stage string, _ *http.Request) error {
-			if stage == "other" {
-				return nil
-			}
-			if n := left.Add(-1); n < 0 {
-				if n == -1 {
-					dead.Add(1)
-					close(crashed)
+	e.prepare()
+	for _, table := range []string{"positions", "alert_events"} {
+		for _, stage := range []string{"before", "half", "after"} {
+			for _, nth := range []int64{1, 2} { // of its writes to the table
+				for range size {
+					more()
 				}
-				return errors.New("the process is dead")
+				e.crash(table, stage, nth, more)
 			}
-			return nil
-		})
-		select {
-		case <-crashed:
-		case <-time.After(patience):
-			e.Fatal("it does not write")
 		}
-		p.kill()
 	}
 	p := e.start(nil)
 	e.until(fmt.Sprintf("all %d are stored", total), func() bool { return p.count() >= total })
@@ -243,8 +225,125 @@ func testCrashBetween(e *env) {
 	if raw := p.raw(); raw != total {
 		e.Errorf("%d rows in the table, want %d: some were written twice", raw, total)
 	}
-	if dead.Load() != batches {
-		e.Errorf("%d crashes, want %d", dead.Load(), batches)
+}
+
+// prepare creates the tables and keeps alert events from merging, which would hide a row that was written twice.
+func (e *env) prepare() {
+	e.Helper()
+	first := e.start(nil)
+	e.until("the tables are there", func() bool { return first.count() == 0 })
+	first.kill()
+	e.exec("SYSTEM STOP MERGES {db}.alert_events")
+}
+
+// exec runs a statement about the test's database.
+func (e *env) exec(statement string) {
+	e.Helper()
+	if err := e.conn().Exec(e.ctx, strings.ReplaceAll(statement, "{db}", e.opts.Config.Database)); err != nil {
+		e.Fatal(err)
+	}
+}
+
+// crash runs a process until its nth write to a table, where it dies. More is called meanwhile, so that there is one.
+func (e *env) crash(table, stage string, nth int64, more func()) {
+	e.Helper()
+	var dead atomic.Bool
+	var seen atomic.Int64
+	crashed := make(chan struct{})
+	die := func() error {
+		if dead.CompareAndSwap(false, true) {
+			close(crashed)
+		}
+		return errors.New("the process is dead")
+	}
+	p := e.start(func(at string, r *http.Request) error {
+		if dead.Load() {
+			return errors.New("the process is dead")
+		}
+		if at == "other" || !strings.Contains(r.URL.Query().Get("query"), "."+table+" ") {
+			return nil
+		}
+		if at == "before" && seen.Add(1) == nth && stage == "half" {
+			r.Body = &half{body: r.Body, then: die}
+			r.ContentLength = -1
+			return nil
+		}
+		if at == stage && seen.Load() == nth {
+			return die()
+		}
+		return nil
+	})
+	deadline := time.After(patience)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-crashed:
+			p.kill()
+			return
+		case <-tick.C:
+			more()
+		case <-deadline:
+			e.Fatalf("no write %d to %s", nth, table)
+		}
+	}
+}
+
+// half is a request of which only the first half is sent.
+type half struct {
+	body io.ReadCloser
+	then func() error
+
+	rest []byte
+	cut  bool
+}
+
+func (h *half) Read(p []byte) (int, error) {
+	if !h.cut {
+		all, err := io.ReadAll(h.body)
+		if err != nil {
+			return 0, err
+		}
+		h.rest, h.cut = all[:len(all)/2], true
+	}
+	if len(h.rest) == 0 {
+		return 0, h.then()
+	}
+	n := copy(p, h.rest)
+	h.rest = h.rest[n:]
+	return n, nil
+}
+
+func (h *half) Close() error { return h.body.Close() }
+
+// testServerForgets: a server that dies in the middle of a write may know a block that it does not have, or have a block
+// that it does not know. Neither loses nor doubles a row.
+func testServerForgets(e *env) {
+	e.prepare()
+	for n := range 500 {
+		e.log.alert(n)
+	}
+	// It has the block and does not know it.
+	e.exec("ALTER TABLE {db}.alert_events MODIFY SETTING non_replicated_deduplication_window = 0")
+	e.crash("alert_events", "after", 1, func() {})
+	e.exec("ALTER TABLE {db}.alert_events MODIFY SETTING non_replicated_deduplication_window = 1000")
+	p := e.start(nil)
+	e.until("it goes on", func() bool { state := p.State(); return state.Known && state.Behind == 0 })
+	if raw := p.raw(); raw != 500 {
+		e.Errorf("%d rows of a block that is not known, want 500", raw)
+	}
+	p.kill()
+	// It knows the block and does not have it.
+	for n := range 500 {
+		e.log.alert(500 + n)
+	}
+	e.crash("alert_events", "after", 1, func() {})
+	e.exec("SYSTEM START MERGES {db}.alert_events")
+	e.exec("ALTER TABLE {db}.alert_events DELETE WHERE fingerprint > 500 SETTINGS mutations_sync = 1")
+	p = e.start(nil)
+	e.until("it goes on", func() bool { state := p.State(); return state.Known && state.Behind == 0 })
+	if raw := p.raw(); raw != 1000 {
+		e.Errorf("%d rows, want 1000: a block that is not there was taken for known", raw)
 	}
 }
 
@@ -258,12 +357,7 @@ func testSleeper(e *env) {
 			total++
 		}
 	}
-	first := e.start(nil)
-	e.until("the tables are there", func() bool { return first.count() == 0 })
-	first.kill()
-	if err := e.conn().Exec(e.ctx, "SYSTEM STOP MERGES "+e.opts.Config.Database+".alert_events"); err != nil {
-		e.Fatal(err)
-	}
+	e.prepare()
 	for name, asleepAt := range map[string]func(stage string, r *http.Request) bool{
 		"before the note": func(stage string, r *http.Request) bool {
 			return stage == "other" && r.URL.Query().Get("param_topic") == string(itsm.TopicAlerts)
@@ -335,14 +429,79 @@ func testAway(e *env) {
 	}
 }
 
-func (p *process) failures() float64 {
+// AwayTenMinutes holds, in virtual time, that an engine which is away for ten minutes costs nothing but delay: what waits in
+// memory stays bounded while records keep coming, no error ends anything, and afterwards each row is there once. The engine must
+// answer in this process, since a network has no virtual time.
+func AwayTenMinutes(t *testing.T, opts store.Options) {
+	t.Helper()
+	const perSecond, seconds = 200, 600
+	synctest.Test(t, func(t *testing.T) {
+		opts.Config.Database = database()
+		e := &env{T: t, ctx: t.Context(), opts: opts, log: newLog()}
+		var away atomic.Bool
+		p := e.start(func(string, *http.Request) error {
+			if away.Load() {
+				return errors.New("connection refused")
+			}
+			return nil
+		})
+		total := 0
+		second := func() {
+			for range perSecond {
+				e.log.alert(total)
+				total++
+			}
+			time.Sleep(time.Second) // of virtual time
+			synctest.Wait()
+		}
+		for range 5 {
+			second()
+		}
+		e.until("the first are stored", func() bool { return p.raw() == total })
+		e.exec("SYSTEM STOP MERGES {db}.alert_events")
+		if state := p.State(); state.FailingSince != nil || !state.Known {
+			e.Errorf("before: %+v", state)
+		}
+		before := e.log.taken.Load()
+		away.Store(true)
+		began, total0 := time.Now(), total
+		for range seconds {
+			second()
+		}
+		held := e.log.taken.Load() - before
+		if held == 0 || held > 4*perSecond {
+			e.Errorf("%d records wait in memory after %d have come", held, total-total0)
+		}
+		state := p.State()
+		if state.FailingSince == nil || state.FailingSince.Sub(began) > 10*time.Second || !strings.Contains(state.Failure, "connection refused") {
+			e.Errorf("away for ten minutes: %+v", state)
+		}
+		if p.failures() == 0 || p.gauge("signalbox_store_failing_seconds") < seconds-10 {
+			e.Error("the metrics do not tell")
+		}
+		away.Store(false)
+		e.until("all are stored", func() bool { return p.raw() >= total })
+		if raw := p.raw(); raw != total {
+			e.Errorf("%d rows of %d records", raw, total)
+		}
+		if state := p.State(); state.FailingSince != nil || p.gauge("signalbox_store_failing_seconds") != 0 {
+			e.Errorf("afterwards: %+v", state)
+		}
+		p.kill()
+	})
+}
+
+func (p *process) failures() float64 { return p.gauge("signalbox_store_failures_total") }
+
+// gauge is the value of a metric without labels.
+func (p *process) gauge(name string) float64 {
 	families, err := p.reg.Gather()
 	if err != nil {
 		p.env.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "signalbox_store_failures_total" {
-			return f.GetMetric()[0].GetCounter().GetValue()
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
 		}
 	}
 	return 0

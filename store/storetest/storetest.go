@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,8 @@ func Run(t *testing.T, opts store.Options) {
 		{"Pages", testPages},
 		{"Volume", testVolume},
 		{"Mistakes", testMistakes},
-		{"CrashBetween", testCrashBetween},
+		{"Crash", testCrash},
+		{"ServerForgets", testServerForgets},
 		{"Sleeper", testSleeper},
 		{"Away", testAway},
 		{"Lost", testLost},
@@ -54,12 +56,17 @@ func Run(t *testing.T, opts store.Options) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
-			var id [4]byte
-			_, _ = rand.Read(id[:]) // never fails
-			opts.Config.Database = "t_" + hex.EncodeToString(id[:])
+			opts.Config.Database = database()
 			c.test(&env{T: t, ctx: ctx, opts: opts, log: newLog()})
 		})
 	}
+}
+
+// database is a name that no other test uses.
+func database() string {
+	var id [4]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return "t_" + hex.EncodeToString(id[:])
 }
 
 // env is one test with its own database and log.
@@ -235,6 +242,7 @@ type memory struct {
 	start      int64                       // of alerts: retention has removed what is before
 	versions   map[string][]byte
 	grown      chan struct{}
+	taken      atomic.Int64 // of alerts, by readers
 }
 
 func newLog() *memory {
@@ -325,6 +333,9 @@ func (r *memoryReader) read() (itsm.Block, chan struct{}) {
 			break
 		}
 		b.Published = append(b.Published, p)
+	}
+	if r.topic == itsm.TopicAlerts {
+		r.m.taken.Add(int64(len(b.Published)))
 	}
 	for _, rec := range all.Records {
 		if rec.Offset >= b.From {

@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS history.alert_events ON CLUSTER main (
     INDEX by_incident incident TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_item item TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_label mapValues(labels) TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_text text TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 4
+    INDEX by_text text TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/history/alert_events', '{replica}')
 PARTITION BY toYYYYMM(at)
@@ -75,7 +76,8 @@ CREATE TABLE IF NOT EXISTS history.incident_revisions ON CLUSTER main (
     text          String MATERIALIZED lowerUTF8(concat(number, ' ', title, ' ', cause, ' ', arrayStringConcat(items, ' '))) CODEC(ZSTD(1)),
     INDEX by_id id TYPE bloom_filter(0.001) GRANULARITY 4,
     INDEX by_number number TYPE bloom_filter(0.001) GRANULARITY 4,
-    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/history/incident_revisions', '{replica}')
 PARTITION BY toYYYYMM(opened_at)
@@ -93,7 +95,8 @@ CREATE TABLE IF NOT EXISTS history.timeline ON CLUSTER main (
     text          String CODEC(ZSTD(1)),
     entry         String CODEC(ZSTD(3)),                      -- the public JSON of the entry
     log_partition UInt16 CODEC(T64, ZSTD(1)),
-    log_offset    UInt64 CODEC(Delta, ZSTD(1))
+    log_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/history/timeline', '{replica}')
 PARTITION BY toYYYYMM(at)
@@ -117,7 +120,8 @@ CREATE TABLE IF NOT EXISTS history.changes ON CLUSTER main (
     log_partition UInt16 CODEC(T64, ZSTD(1)),
     log_offset    UInt64 CODEC(Delta, ZSTD(1)),
     log_index     UInt32 CODEC(T64, ZSTD(1)),                 -- place in its record
-    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/history/changes', '{replica}')
 PARTITION BY toYYYYMM(at)
