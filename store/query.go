@@ -23,12 +23,15 @@ ORDER BY at DESC, fingerprint DESC, incident DESC, status DESC, count DESC
 LIMIT 1 BY at, fingerprint, incident, status, count
 LIMIT {limit:UInt32}`
 
-	queryVolume = `SELECT toDateTime64(intDiv(toUnixTimestamp64Milli(at), {step:Int64}) * {step:Int64} / 1000, 3, 'UTC') AS bucket, severity, count()
-FROM (SELECT at, severity, item, incident, source, labels, text, status FROM {table:alert_events} FINAL
+	// A period that fires is written again when something about it changes (its begin is corrected, it is silenced
+	// and released), and counts once, where it was first seen in the window. That makes equal rows one, too.
+	queryVolume = `SELECT toDateTime64(intDiv(toUnixTimestamp64Milli(began), {step:Int64}) * {step:Int64} / 1000, 3, 'UTC') AS bucket, grade, count()
+FROM (SELECT min(at) AS began, argMin(severity, at) AS grade FROM {table:alert_events}
 PREWHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')}
-WHERE status = 'firing' AND {where})
-GROUP BY bucket, severity
-ORDER BY bucket, severity`
+WHERE status = 'firing' AND {where}
+GROUP BY cityHash64(fingerprint, incident, count))
+GROUP BY bucket, grade
+ORDER BY bucket, grade`
 
 	queryIncidents = `SELECT opened_at, id, row
 FROM (

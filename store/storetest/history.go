@@ -151,7 +151,8 @@ func testPages(e *env) {
 	}
 }
 
-// testVolume: alerts that began to fire are counted by step and severity; what ended is not.
+// testVolume: alerts that began to fire are counted by step and severity; what ended is not, and what is
+// written again while it fires counts no more, but does when it fires anew.
 func testVolume(e *env) {
 	for n := range 120 {
 		e.log.alert(n, func(a *itsm.AlertState) {
@@ -163,8 +164,11 @@ func testVolume(e *env) {
 			}
 		})
 	}
+	later := func(a *itsm.AlertState) { a.Severity, a.LastSeenAt = itsm.SeverityMajor, begin.Add(110*time.Second) }
+	e.log.alert(1, later, func(a *itsm.AlertState) { a.LastStartsAt = begin })
+	e.log.alert(2, later, func(a *itsm.AlertState) { a.Count = 2 })
 	p := e.start(nil)
-	e.until("all are stored", func() bool { return p.count() == 120 })
+	e.until("all are stored", func() bool { return p.count() == 122 })
 	got, err := p.Volume(e.ctx, window(1), time.Minute)
 	if err != nil {
 		e.Fatal(err)
@@ -172,7 +176,7 @@ func testVolume(e *env) {
 	at := begin.Truncate(time.Minute)
 	want := []itsm.VolumeBucket{
 		{At: at, Counts: map[itsm.Severity]int{itsm.SeverityCritical: 15, itsm.SeverityWarning: 45}},
-		{At: at.Add(time.Minute), Counts: map[itsm.Severity]int{itsm.SeverityCritical: 10, itsm.SeverityWarning: 30}},
+		{At: at.Add(time.Minute), Counts: map[itsm.Severity]int{itsm.SeverityCritical: 10, itsm.SeverityMajor: 1, itsm.SeverityWarning: 30}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		e.Error(diff)
