@@ -238,6 +238,9 @@ func newPlanner(installation string, now time.Time, length time.Duration, alerts
 		s := &sorted[i]
 		key := matcherKey(s.Matchers)
 		p.ours[key] = append(p.ours[key], s)
+		if slices.ContainsFunc(s.Matchers, func(m itsm.Matcher) bool { return m.IsRegex || !m.IsEqual }) {
+			continue // somebody has changed it, and it is for more than one alert
+		}
 		labels := itsm.Labels{}
 		for _, m := range s.Matchers {
 			if m.Value != "" {
@@ -300,7 +303,7 @@ func (p *planner) hold(h *Hold) {
 		// An Alertmanager that was just started has its silences and no alert. They are to be
 		// silent when they come again.
 		for _, s := range p.byAlert[a.Fingerprint] {
-			if len(sets) == 0 {
+			if len(sets) == 0 && !slices.ContainsFunc(p.alerts.others, func(o itsm.Labels) bool { return matches(s.Matchers, o) }) {
 				p.want(h, s.Matchers)
 			}
 		}
