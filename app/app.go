@@ -180,7 +180,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 		NoHistory: a.noHistory, Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
 	}
 	if a.history != nil {
-		options.History = a.history
+		options.History, options.HistoryState = a.history, a.history.State
 	}
 	a.ui, err = ui.New(options)
 	if err != nil {

@@ -326,6 +326,31 @@ func TestFigures(t *testing.T) {
 	})
 }
 
+// TestStatus_history: the status tells whether history is written, and since when it is not.
+func TestStatus_history(t *testing.T) {
+	w := newRoom(t)
+	if s := into[status](t, w.get("/api/v1/status")); s.History != nil {
+		t.Errorf("without history: %+v", s.History)
+	}
+	since := time.Now().UTC().Add(-time.Minute)
+	var state itsm.HistoryState
+	w.ui.historyState = func() itsm.HistoryState { return state }
+	behind, failure := int64(7), "connection refused"
+	for _, c := range []struct {
+		state itsm.HistoryState
+		want  historyStatus
+	}{
+		{itsm.HistoryState{}, historyStatus{}},
+		{itsm.HistoryState{Known: true, Behind: 7}, historyStatus{Behind: &behind}},
+		{itsm.HistoryState{Known: true, Behind: 7, FailingSince: &since, Failure: failure}, historyStatus{Behind: &behind, FailingSince: &since, Failure: &failure}},
+	} {
+		state = c.state
+		if diff := cmp.Diff(&c.want, into[status](t, w.get("/api/v1/status")).History); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestStatus(t *testing.T) {
 	w := newRoom(t)
 	w.adopting()

@@ -48,6 +48,8 @@ type Options struct {
 	// History answers questions about the past; nil: there is none, for the reason NoHistory.
 	History   History
 	NoHistory string
+	// HistoryState tells how far the writing of history is; nil: none is kept.
+	HistoryState func() itsm.HistoryState
 	// Ready tells whether every shard has caught up; nil: always.
 	Ready func() bool
 	// Listen is the URL under which senders reach this server; empty: the Host of the request.
@@ -59,28 +61,29 @@ type Options struct {
 
 // UI is the room.
 type UI struct {
-	door        Door
-	history     History
-	noHistory   string
-	store       Versions
-	shards      int
-	senders     Senders
-	expected    func() map[string]time.Duration
-	upstream    func() map[string]Upstream
-	listening   atomic.Pointer[time.Time] // since when this process has been ready
-	ready       func() bool
-	listen      string
-	version     string
-	logger      *slog.Logger
-	metrics     *metrics
-	views       *views
-	hub         *hub
-	upgrader    *websocket.Upgrader
-	limits      streamLimits
-	outcomeWait time.Duration
-	putting     chan struct{} // one estate at a time
-	changed     chan struct{} // see Changed
-	web         *web
+	door         Door
+	history      History
+	noHistory    string
+	historyState func() itsm.HistoryState
+	store        Versions
+	shards       int
+	senders      Senders
+	expected     func() map[string]time.Duration
+	upstream     func() map[string]Upstream
+	listening    atomic.Pointer[time.Time] // since when this process has been ready
+	ready        func() bool
+	listen       string
+	version      string
+	logger       *slog.Logger
+	metrics      *metrics
+	views        *views
+	hub          *hub
+	upgrader     *websocket.Upgrader
+	limits       streamLimits
+	outcomeWait  time.Duration
+	putting      chan struct{} // one estate at a time
+	changed      chan struct{} // see Changed
+	web          *web
 }
 
 // New checks the options and builds the room. It starts nothing.
@@ -106,7 +109,7 @@ func New(o Options) (*UI, error) {
 		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, expected: o.Expected, upstream: o.Upstream, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), changed: make(chan struct{}, 1), web: web,
-		history: o.History, noHistory: o.NoHistory,
+		history: o.History, noHistory: o.NoHistory, historyState: o.HistoryState,
 	}
 	watchTotals(o.Registerer, u.views)
 	exposeAlertmanagerVersion(o.Registerer, u.versionInfo())

@@ -1550,6 +1550,18 @@ export interface components {
             sources: components["schemas"]["Source"][];
             counts: components["schemas"]["Counts"];
             comparison: components["schemas"]["Comparison"];
+            /** @description How far the writing of history is. Null where none is kept. */
+            history: {
+                /** @description Offsets of the log that are not stored yet, as last seen. Null: not known yet. */
+                behind: number | null;
+                /**
+                 * Format: date-time
+                 * @description Since when ClickHouse takes nothing; everything is tried again. Null: it does.
+                 */
+                failingSince: string | null;
+                /** @description The last error. */
+                failure: string | null;
+            } | null;
             estate: {
                 /** @description Null: nothing adopted yet. */
                 version: string | null;

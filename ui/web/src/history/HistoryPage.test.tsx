@@ -139,6 +139,30 @@ describe("the list", () => {
   });
 });
 
+describe("a history that is behind", () => {
+  const status = (history: unknown) => () => Response.json({ history });
+
+  it("says since when ClickHouse takes nothing", async () => {
+    answers["GET /api/v1/status"] = status({ behind: 12, failingSince: "2026-11-25T07:56:00Z", failure: "connection refused" });
+    show();
+    await screen.findByText(/^ClickHouse has taken nothing for 4m/);
+  });
+
+  it("says how much is to come while it catches up", async () => {
+    answers["GET /api/v1/status"] = status({ behind: 1_234_567, failingSince: null, failure: null });
+    show();
+    await screen.findByText(/^History catches up: 1.234.567 records/);
+  });
+
+  it("says nothing of the moment that writing takes", async () => {
+    answers["GET /api/v1/status"] = status({ behind: 700, failingSince: "2026-11-25T07:59:58Z", failure: "timeout" });
+    show();
+    await chart();
+    await waitFor(() => expect(asked.some((u) => u.pathname === "/api/v1/status")).toBe(true));
+    expect(screen.queryByText(/ClickHouse|catches up/)).toBeNull();
+  });
+});
+
 describe("without a history", () => {
   it("the page says what to do, and shows no chart", async () => {
     for (const name of Object.keys(answers)) answers[name] = problem(501, "no_history", "history is off: fetch the engine with `make chdb`");

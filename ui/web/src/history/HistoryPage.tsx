@@ -24,6 +24,7 @@ import { type Pages, usePages } from "./pages";
 import { PlaceContext } from "./place";
 import { iso, resolve, type Span } from "./range";
 import { wider } from "./volume";
+import { Written } from "./Written";
 
 export function HistoryPage() {
   const { store } = useServices();
@@ -110,6 +111,7 @@ function Past<T>({ kind, address, asOf, onRefresh }: PastProps<T>) {
           />
         </QueryBar>
         <Banner />
+        {missing === null && <Written />}
         {missing !== null ? <NoHistory error={missing} /> : (
           <>
             <SpanLine
