@@ -53,6 +53,7 @@ type App struct {
 	estate *estateFiles
 	// heartbeats watches the sources.
 	heartbeats *heartbeats
+	doors      *ingest.Ingest
 	// upstream are the Alertmanagers that are read.
 	upstream  upstream
 	silencers silencers // of those that take silences
@@ -174,6 +175,7 @@ func (a *App) buildDoors() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.doors = doors
 	doors.Register(mux)
 	options := ui.Options{
 		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Expected: a.expectedSources, Upstream: a.upstreamStates, Ready: a.ready.Load,
@@ -251,6 +253,12 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return a.becomeReady(groupCtx, caughtUp) })
 	group.Go(func() error { return a.readUpstream(groupCtx) })
+	if topic := a.opts.Config.Kafka.AlertmanagerEventsTopic; topic != "" {
+		group.Go(func() error {
+			a.followAlertmanagers(groupCtx, topic)
+			return nil
+		})
+	}
 	group.Go(func() error {
 		a.heartbeats.run(groupCtx)
 		return nil

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"signalbox/ingest"
+	"signalbox/ingest/alertmanager"
+	"signalbox/stream"
 	"signalbox/ui"
 )
 
@@ -63,4 +66,14 @@ func (a *App) upstreamStates() map[string]ui.Upstream {
 		out[s.Name] = up
 	}
 	return out
+}
+
+// followAlertmanagers takes what Alertmanagers' event recorders write into a topic. One process is
+// enough for that.
+func (a *App) followAlertmanagers(ctx context.Context, topic string) {
+	receiver := alertmanager.RecorderTopic()
+	a.stream.Follow(ctx, stream.FollowOptions{
+		Topic: topic, Group: "signalbox.alertmanager-events", Ours: a.ownsFirst,
+		Take: func(ctx context.Context, values [][]byte) error { return a.doors.TakeRecords(ctx, receiver, values) },
+	})
 }

@@ -116,19 +116,29 @@ func (in *Ingest) refuse(w http.ResponseWriter, door *Receiver, f *fault) int {
 // sourceOf names the sender: ?source=, what the body says or the name that is configured for it, or
 // the client's address. It is false for a name that cannot be kept.
 func (in *Ingest) sourceOf(r *http.Request, said string) (string, bool) {
-	if name, ok := in.names[strings.TrimRight(said, "/")]; ok {
-		said = name
-	}
+	said = in.nameOf(said)
 	if s := r.URL.Query().Get("source"); s != "" {
 		said = s
 	}
 	if said != "" {
-		return said, len(said) <= itsm.MaxLabelName && utf8.ValidString(said)
+		return said, validSource(said)
 	}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		return host, true
 	}
 	return r.RemoteAddr, true
+}
+
+// nameOf is the name that is configured for what a body says of its sender, else what it says.
+func (in *Ingest) nameOf(said string) string {
+	if name, ok := in.names[strings.TrimRight(said, "/")]; ok {
+		return name
+	}
+	return said
+}
+
+func validSource(name string) bool {
+	return name != "" && len(name) <= itsm.MaxLabelName && utf8.ValidString(name)
 }
 
 // problem is an error as people and programs get it (RFC 9457).

@@ -39,6 +39,9 @@ type Config struct {
 	// SessionTimeout is how long a process may be silent before others take over its shards; brokers
 	// usually accept 6s to 30m. Default 10s.
 	SessionTimeout time.Duration `yaml:"session_timeout"`
+	// AlertmanagerEventsTopic is the whole name of a topic on these brokers into which Alertmanagers' event
+	// recorders write (kafka_outputs, as JSON). Empty: none.
+	AlertmanagerEventsTopic string `yaml:"alertmanager_events_topic"`
 }
 
 // DefaultConfig returns the configuration without a file.
@@ -59,6 +62,8 @@ func DefaultConfig() Config {
 
 // What kafka.session_timeout may be.
 const minSession, maxSession = time.Second, 30 * time.Minute
+
+var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,249}$`)
 
 var prefixPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,100}$`)
 
@@ -84,6 +89,9 @@ func (c *Config) Validate() error {
 	fault(c.QueueEntries < 1, "queue_entries", "must be positive, got %d", c.QueueEntries)
 	fault(c.ProduceTimeout < time.Second, "produce_timeout", "must be at least 1s, got %s", c.ProduceTimeout)
 	fault(c.SessionTimeout < minSession || c.SessionTimeout > maxSession, "session_timeout", "must be 1s to 30m, got %s", c.SessionTimeout)
+	fault(!topicPattern.MatchString(c.AlertmanagerEventsTopic), "alertmanager_events_topic",
+		"only letters, digits, '.', '_' and '-', at most 249, got %q", c.AlertmanagerEventsTopic)
+	fault(c.AlertmanagerEventsTopic != "" && len(c.Brokers) == 0, "alertmanager_events_topic", "needs kafka.brokers: nobody else reaches the embedded broker")
 	for i, b := range c.Brokers {
 		fault(b == "", fmt.Sprintf("brokers[%d]", i), "is empty")
 	}

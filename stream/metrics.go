@@ -26,6 +26,10 @@ type metrics struct {
 	lag           *prometheus.GaugeVec // by shard
 	retired       prometheus.Counter
 
+	followed     prometheus.Counter
+	followLost   prometheus.Counter
+	followBehind prometheus.Gauge
+
 	owned           *prometheus.GaugeVec // by shard
 	groupGeneration prometheus.Gauge
 	groupErrors     prometheus.Counter
@@ -45,6 +49,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		dropped: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_stream_inputs_dropped_total", Help: "Inputs that were refused or not written, by reason.",
 		}, []string{"reason"}),
+		followed:   counter("signalbox_stream_followed_records_total", "Records of a foreign topic that were taken."),
+		followLost: counter("signalbox_stream_followed_lost_total", "Records of a foreign topic that were gone before they were read."),
+		followBehind: f.NewGauge(prometheus.GaugeOpts{
+			Name: "signalbox_stream_followed_behind_records", Help: "Records of a foreign topic that this process has still to read.",
+		}),
 		queueBytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "signalbox_stream_queue_bytes", Help: "Bytes that wait at the door.",
 		}),

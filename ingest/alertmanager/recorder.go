@@ -14,6 +14,11 @@ func Recorder() ingest.Receiver {
 	return ingest.Receiver{Name: "alertmanager_events", Path: "/api/v1/ingest/alertmanager/events", Decode: DecodeRecorder}
 }
 
+// RecorderTopic takes the same events from a topic into which the recorder writes (kafka_outputs, as JSON).
+func RecorderTopic() ingest.Receiver {
+	return ingest.Receiver{Name: "alertmanager_topic", Decode: DecodeRecorder}
+}
+
 // DecodeRecorder decodes an event of the event recorder, or a list of them. Events that carry no
 // alert (starts and stops, silences, what was muted) are read and nothing is made of them; of a kind
 // that is not known the field is counted as unknown. A refusal's index counts the alerts of the body.

@@ -103,6 +103,13 @@ func TestDecodeRecorder_faults(t *testing.T) {
 }
 
 func FuzzRecorder(f *testing.F) {
+	topic, err := os.ReadFile("testdata/recorder_topic.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range bytes.Lines(topic) {
+		f.Add(line)
+	}
 	for _, line := range recorded(f) {
 		f.Add(line)
 		f.Add(append(append([]byte("["), line...), ']'))

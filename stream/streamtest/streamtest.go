@@ -65,6 +65,7 @@ func Run(t *testing.T, start func(t *testing.T) (brokers []string)) {
 		{"TailHoles", testTailHoles},
 		{"LogReader", testLogReader},
 		{"Forget", testForget},
+		{"Follow", testFollow},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)

@@ -91,7 +91,7 @@ function Line({ source: s, chosen }: { source: SourceRow; chosen: boolean }) {
       <td className="num ink" title={s.lastAt ?? undefined}>{s.lastAt === null ? "–" : `${age(now - Date.parse(s.lastAt))} ago`}</td>
       <td className="num">{s.lastAt === null ? "–" : rate(s.perMinute)}</td>
       <td className="num">{s.lastAt === null ? "–" : figure(s.accepted)}</td>
-      <td className="num warn">{s.lastAt === null ? "–" : figure(s.refused)}</td>
+      <td className={s.refused > 0 ? "num warn" : "num"}>{s.lastAt === null ? "–" : figure(s.refused)}</td>
       <td className="num">{figure(s.firing)}</td>
       <td className="num">{figure(s.bound)}</td>
       <td className={s.unbound > 0 ? "num ink" : "num"}>{figure(s.unbound)}</td>

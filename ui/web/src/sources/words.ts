@@ -4,6 +4,7 @@ import { figure, plural } from "../lib/words";
 
 const doors: Record<string, string> = {
   alertmanager: "POST /api/v1/ingest/alertmanager", alertmanager_events: "POST /api/v1/ingest/alertmanager/events", prometheus: "POST /api/v2/alerts", events: "POST /api/v1/ingest/events",
+  alertmanager_topic: "the topic kafka.alertmanager_events_topic",
 };
 
 export const doorPath = (kind: string): string => doors[kind] ?? kind;
