@@ -146,6 +146,9 @@ func Open(opts Options) (*Store, error) {
 	c := &clickhouse.Options{
 		Protocol: clickhouse.HTTP, Addr: opts.Config.Addresses, DialTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute,
 		MaxOpenConns: 8, MaxIdleConns: 8, ConnMaxLifetime: time.Hour,
+		// The cache remembers that a window holds nothing when it was the rest of the question that found nothing in it
+		// (seen in 26.7): from then on every question about that window was answered with nothing.
+		Settings: clickhouse.Settings{"use_query_condition_cache": 0},
 	}
 	if opts.Transport != nil {
 		c.Addr = []string{"embedded:0"}
