@@ -14,7 +14,7 @@ const config = JSON.stringify({ // JSON is YAML
   kafka: { brokers: brokers.split(","), topic_prefix: `story-${Date.now()}.` },
   incident: { auto_resolve_after: "1s" },
   // Both are one source, which is read to know what they do not send.
-  alertmanagers: [{ name: "pair", urls: pair.map((address) => `http://${address}`), interval: "1s", settle: "1s" }],
+  alertmanagers: [{ name: "pair", urls: pair.map((address) => `http://${address}`), interval: "1s", settle: "1s", silence: true }],
 });
 
 const rules = [
@@ -51,6 +51,7 @@ boardTest("alerts of a real Prometheus become incidents, and the past", { config
 
   await amtoolReadsAndSilences(window, program);
   await silencedAtTheSource(window, program, hosts);
+  await acknowledgedHereSilentThere(window);
 
   // All is well again.
   hosts.recover(shop, ...rack);
@@ -130,6 +131,27 @@ async function silencedAtTheSource(window, program, hosts) {
   await counts(program, "INC-000001", { firing: 2, resolved: 1, total: 3 });
   await window.sees(window.page.getByRole("contentinfo").getByText("Suppressed 0"));
   await amtool(`http://${pair[1]}`, "silence", "expire", id);
+}
+
+const silencesAt = async (address) => JSON.parse(await amtool(`http://${address}`, "silence", "query", "-o", "json"));
+
+/** What somebody works on is silent at both Alertmanagers, and stays on the board. */
+async function acknowledgedHereSilentThere(window) {
+  await window.introduce("maria");
+  await window.row("INC-000002").click();
+  await window.panel("INC-000002").getByRole("button", { name: /^Acknowledge/ }).click();
+  await window.sees(window.row("INC-000002").getByText("acknowledged"));
+  for (const address of pair) {
+    await eventually(async () => {
+      const silences = await silencesAt(address);
+      assert.deepEqual(silences.map((s) => s.createdBy), ["maria"]);
+      assert.match(silences[0].comment, /INC-000002/);
+      assert.ok(silences[0].matchers.some((m) => m.name === "instance" && m.value === shop), JSON.stringify(silences[0].matchers));
+    });
+  }
+  await window.button("Close the panel (Esc)").click();
+  await window.sees(window.row("INC-000002"));
+  await window.sees(window.page.getByRole("contentinfo").getByText("Suppressed 0"));
 }
 
 /** What has passed is found again, over time, as a list and as the story of one incident. */
