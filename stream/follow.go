@@ -21,8 +21,9 @@ const (
 )
 
 const (
-	followPause = time.Second // until it is looked again whether the topic is ours, and there
-	followCheck = time.Minute // until it is looked whether it has more partitions
+	commitTimeout = 3 * time.Second // of which the end of the program may have to wait
+	followPause   = time.Second     // until it is looked again whether the topic is ours, and there
+	followCheck   = time.Minute     // until it is looked whether it has more partitions
 )
 
 // FollowOptions say which topic of somebody else's is read, and where to.
@@ -184,7 +185,11 @@ func (s *Stream) followPartition(ctx context.Context, o *FollowOptions, partitio
 		s.met.followBehind.Add(float64(max(0, f.end-f.offset) - *behind))
 		*behind = max(0, f.end-f.offset)
 		if f.offset > done {
-			if err := c.commit(ctx, o.Topic, partition, f.offset); err != nil {
+			err := c.commit(ctx, o.Topic, partition, f.offset)
+			if err != nil { // brokers hang up when there was nothing to say for long
+				err = c.commit(ctx, o.Topic, partition, f.offset)
+			}
+			if err != nil {
 				return err
 			}
 			done = f.offset
@@ -216,9 +221,10 @@ func (c *coordinator) committed(ctx context.Context, topic string, partition int
 	return at, nil
 }
 
-// commit says how far the group has come. The group has no members, so nobody has to join it.
+// commit says how far the group has come, also when ctx is done meanwhile: otherwise the next reader
+// takes again what was taken. The group has no members, so nobody has to join it.
 func (c *coordinator) commit(ctx context.Context, topic string, partition int, offset int64) error {
-	answer, err := c.ask(ctx, requestTimeout, offsetCommitVersion, &offsetcommit.Request{
+	answer, err := c.ask(context.WithoutCancel(ctx), commitTimeout, offsetCommitVersion, &offsetcommit.Request{
 		GroupID: c.group, GenerationID: -1, RetentionTimeMs: -1,
 		Topics: []offsetcommit.RequestTopic{{Name: topic, Partitions: []offsetcommit.RequestPartition{
 			{PartitionIndex: int32(partition), CommittedOffset: offset}, //nolint:gosec // Kafka counts in 32 bits
