@@ -53,7 +53,7 @@ func (u *UI) Heartbeats(now time.Time) []SourceHeartbeat {
 	began := u.listeningSince(now)
 	expected := u.expected()
 	heard := u.views.heartbeatsBySource()
-	_, alarms := u.views.origins()
+	alarms := u.origins(now).alarms
 	names := map[string]bool{}
 	for name := range heard {
 		names[name] = true
@@ -146,8 +146,28 @@ func (v *views) heartbeatsBySource() map[string][]itsm.Heartbeat {
 	return out
 }
 
-// origins are the sources of the current alerts, but for ourselves, and those of which an alert of
-// our own says that they are silent.
+// origins are what the current alerts say of sources: who sent them, but for ourselves, and of whom
+// an alert of our own says that they are silent. They are never changed.
+type origins struct {
+	at            time.Time
+	names, alarms map[string]bool
+}
+
+// originsFor is how long origins are good for: to collect them walks over all alerts, and every
+// board that is fetched asks for them.
+const originsFor = time.Second
+
+// origins returns them as of a moment ago.
+func (u *UI) origins(now time.Time) *origins {
+	if o := u.seen.Load(); o != nil && now.Sub(o.at) < originsFor && !now.Before(o.at) {
+		return o
+	}
+	o := &origins{at: now}
+	o.names, o.alarms = u.views.origins()
+	u.seen.Store(o)
+	return o
+}
+
 func (v *views) origins() (names, alarms map[string]bool) {
 	found, ours := map[unique.Handle[string]]bool{}, []*alert{}
 	own := unique.Make(itsm.OwnSource)
@@ -197,8 +217,7 @@ const maxSilent = 100
 
 func (u *UI) countSources(now time.Time, senders []Source) sourceFigures {
 	heard := map[string]bool{}
-	names, _ := u.views.origins()
-	for name := range names {
+	for name := range u.origins(now).names {
 		heard[name] = false
 	}
 	for _, s := range senders {

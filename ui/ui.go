@@ -70,6 +70,7 @@ type UI struct {
 	senders      Senders
 	expected     func() map[string]time.Duration
 	upstream     func() map[string]Upstream
+	seen         atomic.Pointer[origins]
 	listening    atomic.Pointer[time.Time] // since when this process has been ready
 	ready        func() bool
 	listen       string
