@@ -64,7 +64,7 @@ func replayRecorded(ctx context.Context, stderr io.Writer, cfg Config, f *replay
 	}
 	replayAll := func() error {
 		for shard := range max(1, cfg.Kafka.Shards) {
-			r, err := newReplay(cfg, shard, max(1, cfg.Kafka.Shards))
+			r, err := newReplay(cfg, shard, max(1, cfg.Kafka.Shards), f.learned)
 			if err != nil {
 				return err
 			}

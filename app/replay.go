@@ -21,6 +21,7 @@ import (
 
 	"signalbox/cmdb"
 	"signalbox/correlate"
+	"signalbox/correlate/learn"
 	"signalbox/ingest/events"
 	"signalbox/itsm"
 )
@@ -47,6 +48,8 @@ type replayFlags struct {
 	estate                  files
 	events, config, dataDir string
 	out, assignments        string
+	patterns                string
+	learned                 *learn.File // of patterns
 	from, to                moment
 	try                     bool
 }
@@ -59,6 +62,7 @@ func (f *replayFlags) register(flags *flag.FlagSet) {
 	flags.Var(&f.from, "from", "with recorded events: begin at `TIME` (RFC 3339)")
 	flags.Var(&f.to, "to", "with recorded events: end before `TIME` (RFC 3339)")
 	flags.BoolVar(&f.try, "try", false, "let the rules of --config hold throughout, whatever rules the history adopted")
+	flags.StringVar(&f.patterns, "patterns", "", "`FILE` written by learn: how often alerts fire without a fault")
 	flags.StringVar(&f.out, "out", "", "write incidents to `FILE`")
 	flags.StringVar(&f.assignments, "assignments", "", "write line,incident to `FILE`")
 }
@@ -122,6 +126,11 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	if f.patterns != "" {
+		if f.learned, err = readPatterns(f.patterns); err != nil {
+			return err
+		}
+	}
 	start := time.Now()
 	var runs []*replayRun // by shard
 	if f.recorded() {
@@ -152,9 +161,18 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	return nil
 }
 
+func readPatterns(path string) (*learn.File, error) {
+	in, closeIn, err := openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read patterns: %w", err)
+	}
+	defer closeIn()
+	return learn.Read(path, in)
+}
+
 // replayFile runs the history of a file, which has one shard.
 func replayFile(ctx context.Context, cfg Config, f *replayFlags, first *itsm.Version) ([]*replayRun, error) {
-	r, err := newReplay(cfg, 0, 1)
+	r, err := newReplay(cfg, 0, 1, f.learned)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +241,8 @@ type firingLine struct {
 	startsAt    time.Time
 }
 
-func newReplay(cfg Config, shard, shards int) (*replayRun, error) {
-	engine, err := correlate.New(correlate.Options{Shard: shard, Shards: shards, Config: cfg.Rules(), Keep: true})
+func newReplay(cfg Config, shard, shards int, patterns *learn.File) (*replayRun, error) {
+	engine, err := correlate.New(correlate.Options{Shard: shard, Shards: shards, Config: cfg.Rules(), Keep: true, Patterns: patterns})
 	if err != nil {
 		return nil, fmt.Errorf("build the engine: %w", err)
 	}

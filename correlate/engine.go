@@ -19,6 +19,7 @@ import (
 
 	"signalbox/cmdb"
 	"signalbox/correlate/explain"
+	"signalbox/correlate/learn"
 	"signalbox/itsm"
 	"signalbox/sla"
 )
@@ -29,6 +30,8 @@ type Options struct {
 	Config        Config
 	// Keep remembers closed incidents for ever, and which incident held each period: for replays.
 	Keep bool
+	// Patterns is what was learned from the past; nil: nothing.
+	Patterns *learn.File
 }
 
 // Engine is the state of one shard. See the package comment for what it promises.
@@ -111,6 +114,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e.silences.all, e.heartbeats = map[string]*silence{}, map[string]*itsm.Heartbeat{}
 	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
+	e.index.Learned(opts.Patterns)
 	return e, nil
 }
 
@@ -194,6 +198,7 @@ func (e *Engine) refresh() {
 // reindex hands everything to a new index.
 func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
+	e.index.Learned(e.opts.Patterns)
 	clear(e.hurt)
 	for _, id := range sortedKeys(e.changes) {
 		e.indexChange(e.changes[id])

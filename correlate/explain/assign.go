@@ -15,7 +15,7 @@ import (
 // The strength of one kind of evidence, in thousandths; conf turns their sum into 0 … 1000.
 const (
 	strengthOwn     = 1000 // the cause itself reports
-	strengthAll     = 1000 // it accounts for all of an incident
+	strengthAll     = 600  // it accounts for all of an incident
 	strengthShort   = 1000 // it is a group with fewer members than it needs
 	strengthContext = 300  // it has an alert of low severity
 	strengthFirst   = 300  // it reported before all others

@@ -33,7 +33,8 @@ type Index struct {
 	mark     []int32                     // scratch of walks: place in the list by node, +1
 	limited  map[string]int              // walks that a limit has ended
 
-	peers peers
+	peers   peers
+	history history
 }
 
 // reach is a possible cause of an observation.
@@ -162,7 +163,7 @@ type entry struct {
 // maxTop bounds the causes that Rank looks at, maxNear the hypotheses that are looked at around
 // one possible cause.
 const (
-	maxTop  = 24
+	maxTop  = 64
 	maxNear = 64
 )
 

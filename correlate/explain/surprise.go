@@ -27,12 +27,6 @@ const strengthTold = 200
 // fade is the time after which what begins later than the trouble says less of its cause, by a factor of e.
 const fade = 3 * time.Minute
 
-// chance is how likely an item has an alert of a type now without being hurt by what is looked at: so many have it
-// of so many others.
-func chance(have, others int) float64 {
-	return (float64(max(0, have)) + 0.25) / (float64(max(0, others)) + 5)
-}
-
 // surprise is the evidence, in nats, of an alert that a cause raises with probability q and that is there anyway with
 // probability p (noisy-or).
 func surprise(p, q float64) float64 {
@@ -72,7 +66,8 @@ func (x *Index) blames(n cmdb.Node, in *itemIn, since time.Time) int64 {
 	var families []family
 	for i := range in.types {
 		t := &in.types[i]
-		p := chance(around.having[typeOf{class, t.name}]-1, around.sizes[class]-1)
+		key := typeOf{class, t.name}
+		p := x.chance(n, key, around.having[key]-1, around.sizes[class]-1, since)
 		w := t.weight(p, likelyOwn, since)
 		name := x.familyOf(t.name)
 		if name == t.name {
@@ -142,6 +137,7 @@ func (x *Index) shares(n cmdb.Node, now, since time.Time, short bool, reports fu
 	type shared struct {
 		typeOf
 		of []typeCount
+		on []cmdb.Node
 	}
 	var types []shared
 	members := 0
@@ -163,19 +159,19 @@ func (x *Index) shares(n cmdb.Node, now, since time.Time, short bool, reports fu
 				i = len(types)
 				types = append(types, shared{typeOf: key})
 			}
-			types[i].of = append(types[i].of, t)
+			types[i].of, types[i].on = append(types[i].of, t), append(types[i].on, e.Node)
 		}
 	}
 	around := x.peers.of(n)
 	silent := perNat * math.Log(1-likelyMember)
 	sum := int64(0)
 	for _, t := range types {
-		p := chance(around.having[t.typeOf]-len(t.of), around.sizes[t.class]-members)
 		sums := int64(0)
 		if !short {
 			sums = int64(math.Round(float64(members-len(t.of)) * silent))
 		}
 		for i := range t.of {
+			p := x.chance(t.on[i], t.typeOf, around.having[t.typeOf]-len(t.of), around.sizes[t.class]-members, since)
 			sums += t.of[i].weight(p, likelyMember, since)
 		}
 		sum += max(0, sums)

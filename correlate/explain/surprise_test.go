@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"signalbox/correlate/learn"
 	"signalbox/itsm"
 )
 
@@ -225,5 +226,28 @@ func TestFamilyOf(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"log_", "log_", "DiskFull", "HostDown"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestSurprise_the_past(t *testing.T) {
+	past := &learn.File{
+		Until: noon().Add(-10 * time.Minute), Windows: 100, RecentWindows: 3,
+		Rates: []learn.FileRate{
+			{Item: "cart-0", Type: "Slow", Windows: 90, RecentWindows: 0},
+			{Item: "cart-1", Type: "Slow", Windows: 3, RecentWindows: 3},
+			{Item: "cart-2", Type: "Slow", Windows: 3, RecentWindows: 0},
+		},
+	}
+	score := func(item string, f *learn.File) float64 {
+		s := shop(t)
+		s.x.Learned(f)
+		return s.scores(s.hold(1, item+" Slow"))[item]
+	}
+	always, lately, seldom, never := score("cart-0", past), score("cart-1", past), score("cart-2", past), score("mail-0", past)
+	if always >= seldom || lately >= seldom || seldom >= never {
+		t.Errorf("slow always %.3f, lately %.3f, seldom %.3f, never %.3f: what is usual says least", always, lately, seldom, never)
+	}
+	if unknown := score("mail-0", nil); never <= unknown {
+		t.Errorf("what never happened in a long past scores %.3f, without a past %.3f", never, unknown)
 	}
 }

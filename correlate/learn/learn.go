@@ -14,6 +14,8 @@
 package learn
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -71,7 +73,22 @@ type Rate struct {
 	Item, Type  int
 	Count       int
 	Spontaneous float64
+	Seen        Seen
 }
+
+// Seen says in how many spans of RateWindow something fired, each counted once, and weighted by how long before the end of
+// the history it was.
+type Seen struct {
+	Windows int
+	Recent  float64
+}
+
+// RateWindow is the span of time within which a fault shows, so that how often an alert fires without one is the share
+// of such spans that have it.
+const RateWindow = 10 * time.Minute
+
+// RecentHalfLife is the age at which a span counts for half in Seen.Recent.
+const RecentHalfLife = time.Hour
 
 // Result is what was learned.
 type Result struct {
@@ -79,6 +96,8 @@ type Result struct {
 	Rates []Rate // by item and type
 	Scope Scope
 	Span  time.Duration // from the first event to the last
+	Until time.Time     // the last event
+	Seen  Seen          // the spans in which anything fired at all
 	// Limited counts the events for which only the nearest of the alerts before them were considered.
 	Limited int
 }
@@ -102,7 +121,9 @@ func Learn(h History, progress func(share float64)) Result {
 	}
 	s := newSample(h)
 	if s.span <= 0 {
-		return Result{Scope: ScopeItem, Rates: counts(h)}
+		out := Result{Scope: ScopeItem, Rates: counts(h)}
+		out.see(h)
+		return out
 	}
 	scopes := []Scope{ScopeItem, ScopeRelated, ScopeTwoHops, ScopeAnywhere}
 	if len(h.Relations) == 0 {
@@ -136,5 +157,41 @@ func Learn(h History, progress func(share float64)) Result {
 		}
 		return a.Effect - b.Effect
 	})
+	out.see(h)
 	return out
+}
+
+// see counts the spans of time in which each item and type fired. A span begins with an alert and takes in what fires
+// within RateWindow of it, so that one fault is one span and not two halves.
+func (r *Result) see(h History) {
+	events := slices.Clone(h.Events)
+	slices.SortFunc(events, func(a, b Event) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Item, b.Item), cmp.Compare(a.Type, b.Type))
+	})
+	if len(events) == 0 {
+		return
+	}
+	r.Until = events[len(events)-1].At
+	type place struct{ item, kind int }
+	last := map[place]int{} // the span in which it was seen last
+	seen := map[place]Seen{}
+	var begin time.Time
+	weight := 0.0
+	for _, e := range events {
+		if r.Seen.Windows == 0 || e.At.Sub(begin) >= RateWindow {
+			begin = e.At
+			weight = math.Exp2(-float64(r.Until.Sub(begin)) / float64(RecentHalfLife))
+			r.Seen.Windows++
+			r.Seen.Recent += weight
+		}
+		at := place{e.Item, e.Type}
+		if last[at] != r.Seen.Windows {
+			last[at] = r.Seen.Windows
+			s := seen[at]
+			seen[at] = Seen{s.Windows + 1, s.Recent + weight}
+		}
+	}
+	for i := range r.Rates {
+		r.Rates[i].Seen = seen[place{r.Rates[i].Item, r.Rates[i].Type}]
+	}
 }

@@ -1,10 +1,12 @@
 package learn_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,4 +244,50 @@ func BenchmarkLearn(b *testing.B) {
 		learn.Learn(h, nil)
 	}
 	b.ReportMetric(float64(len(h.Events))*float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+func TestLearn_counts_spans_of_ten_minutes(t *testing.T) {
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	h := learn.History{Items: 1, Types: []string{"a", "b"}}
+	for _, e := range []struct {
+		after time.Duration
+		kind  int
+	}{{0, 0}, {time.Minute, 0}, {9 * time.Minute, 1}, {time.Hour, 0}, {2 * time.Hour, 1}} {
+		h.Events = append(h.Events, learn.Event{At: start.Add(e.after), Type: e.kind})
+	}
+	got := learn.Learn(h, nil)
+	if !got.Until.Equal(start.Add(2*time.Hour)) || got.Seen != (learn.Seen{Windows: 3, Recent: 1.75}) {
+		t.Errorf("until %s, %+v: want three spans, two hours, one hour and nothing old", got.Until, got.Seen)
+	}
+	seen := []learn.Seen{}
+	for _, r := range got.Rates {
+		seen = append(seen, r.Seen)
+	}
+	if diff := cmp.Diff([]learn.Seen{{Windows: 2, Recent: 0.75}, {Windows: 2, Recent: 1.25}}, seen); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzRead feeds arbitrary bytes to the reader of patterns files: no panic, and what it takes it writes and takes again.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"type_label":"alertname","scope":"item","span_seconds":10,"until":"2026-03-01T00:00:10Z","windows":1,"recent_windows":1,` +
+		`"patterns":[{"cause":"A","effect":"B","score":0.5,"support":3,"lag_seconds":{"p50":1,"p90":2},"relation":"self"}],` +
+		`"rates":[{"item":"x","type":"A","count":1,"spontaneous":1,"windows":1,"recent_windows":1}]}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := learn.Read("patterns.json", bytes.NewReader(data))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "patterns.json: ") {
+				t.Errorf("%v does not name the file", err)
+			}
+			return
+		}
+		var again bytes.Buffer
+		if err := file.Write(&again); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := learn.Read("patterns.json", &again); err != nil {
+			t.Errorf("what was taken is refused when written: %v", err)
+		}
+	})
 }
