@@ -1,30 +1,46 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"signalbox/ingest/alertmanager"
 	"signalbox/itsm"
+	"signalbox/stream"
 )
 
-// TestSourceSilent takes a heartbeat the whole way: it stops, that is an incident which names the
-// source, a restart in the middle changes nothing, and the incident's alert ends when it is back.
+// TestSourceSilent takes a heartbeat the whole way through two processes that both watch: it stops,
+// that is one incident which names the source, restarts in the middle change nothing, and the
+// incident's alert ends when it is back.
 func TestSourceSilent(t *testing.T) {
-	dir := t.TempDir()
+	broker, err := stream.StartBroker(stream.BrokerOptions{
+		DataDir: t.TempDir(), Config: stream.DefaultConfig(), Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := broker.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	change := func(c *Config) {
-		c.Server.DataDir = dir
+		c.Kafka.Brokers, c.Kafka.Shards = []string{broker.Addr()}, 2
 		c.Incident.AutoResolveAfter = time.Second
 		c.Alertmanagers = []alertmanager.Config{{
 			Name: "plant", URLs: []string{"http://am-1.invalid:9093"}, Timeout: time.Second, Heartbeat: 3 * time.Second,
 		}}
 	}
 	signalbox, stop := startAppUntil(t, change)
+	other, stopOther := startAppUntil(t, change)
 	began := time.Now().UTC().Truncate(time.Second)
 	beat := func(status string) {
 		t.Helper()
@@ -48,10 +64,17 @@ func TestSourceSilent(t *testing.T) {
 		t.Errorf("it is silent since %s after its last heartbeat, want 3s", after)
 	}
 
+	eventually(t, 30*time.Second, func() error { // the other one has seen it, too
+		if metric(t, other, "signalbox_app_sources_silent") != 1 {
+			return errors.New("not silent there")
+		}
+		return nil
+	})
 	stop()
+	stopOther()
 	signalbox, _ = startAppUntil(t, change)
 	again := awaitSilent(t, signalbox)
-	if again.ID != silent.ID || again.AlertCounts.Total != 1 || !again.Alerts[0].StartsAt.Equal(alert.StartsAt) {
+	if again.ID != silent.ID || again.AlertCounts.Total != 1 || again.Alerts[0].Count != 1 || !again.Alerts[0].StartsAt.Equal(alert.StartsAt) {
 		t.Errorf("after a restart: %+v", again)
 	}
 
