@@ -59,6 +59,10 @@ boardTest("alerts of a real Prometheus become incidents, and the past", { config
   await window.sees(window.row("INC-000002").getByText(/^Resolved/));
   await counts(program, "INC-000001", { resolved: 3, total: 3 });
   await counts(program, "INC-000002", { resolved: 1, total: 1 });
+  for (const number of ["INC-000001", "INC-000002"]) {
+    const { alerts } = await program.get(`/api/v1/incidents/${number}`);
+    assert.deepEqual(alerts.filter((a) => a.count !== 1), [], "nothing has fired twice");
+  }
   await window.assertNotReloaded();
   await historyShowsIt(window, program);
 });
