@@ -246,6 +246,10 @@ func (a *alert) known(at time.Time) bool {
 	return false
 }
 
+// anew tells whether a beginning is another than the latest that was given. Within a millisecond it is the same: Alertmanager's API
+// cuts its times there, and what is read from it may come after the webhook that has the whole time.
+func (a *alert) anew(start time.Time) bool { return start.Sub(a.latest) >= time.Millisecond }
+
 // firing decides whether a record goes on with the last period or begins another one.
 func (e *Engine) firing(a *alert, in *itsm.Alert) {
 	c := e.claimOf(in)
@@ -259,7 +263,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 		if !c.expires.After(end) || !c.expires.After(e.clock) {
 			e.end(a, end, itsm.StatusResolved)
 		}
-	case a.open && c.expires.IsZero() && c.explicit && c.start.After(a.latest):
+	case a.open && c.expires.IsZero() && c.explicit && a.anew(c.start):
 		e.end(a, c.start, itsm.StatusResolved)
 		e.begin(a, in, c)
 	case a.open:
@@ -271,7 +275,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 		e.resume(a, in, c)
 	case a.expired && (c.expires.IsZero() || c.expires.After(e.clock)), c.expires.After(a.end) && c.expires.After(e.clock):
 		e.resume(a, in, c)
-	case c.expires.IsZero() && c.start.After(a.latest):
+	case c.expires.IsZero() && a.anew(c.start):
 		c.start = a.end
 		e.begin(a, in, c)
 	}
