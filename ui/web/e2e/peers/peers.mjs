@@ -108,7 +108,7 @@ export async function startPrometheus(world, hosts, alertmanagers, rules) {
     scrape_configs: [{ job_name: "hosts", honor_labels: true, static_configs: [{ targets: [hosts.address] }] }],
     alerting: { alertmanagers: [{ static_configs: [{ targets: alertmanagers }] }] },
   });
-  await run(world, "prometheus", "prometheus", { "prometheus.yml": config, "rules.yml": JSON.stringify({ groups: [{ name: "hosts", rules }] }) }, (dir) => [
+  const prometheus = await run(world, "prometheus", "prometheus", { "prometheus.yml": config, "rules.yml": JSON.stringify({ groups: [{ name: "hosts", rules }] }) }, (dir) => [
     `--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`, `--web.listen-address=${address}`, "--rules.alert.resend-delay=1s",
   ]);
   // It drops what it should send before it knows its receivers.
@@ -118,6 +118,7 @@ export async function startPrometheus(world, hosts, alertmanagers, rules) {
     const seen = await (await answers(`http://${address}/api/v1/query?query=up_by_hand`)).json();
     assert.ok(seen.data.result.length > 0, "nothing is scraped yet");
   });
+  return prometheus;
 }
 
 const execute = promisify(execFile);

@@ -14,12 +14,13 @@ const config = JSON.stringify({ // JSON is YAML
   kafka: { brokers: brokers.split(","), topic_prefix: `story-${Date.now()}.` },
   incident: { auto_resolve_after: "1s" },
   // Both are one source, which is read to know what they do not send.
-  alertmanagers: [{ name: "pair", urls: pair.map((address) => `http://${address}`), interval: "1s", settle: "1s", silence: true }],
+  alertmanagers: [{ name: "pair", urls: pair.map((address) => `http://${address}`), interval: "1s", settle: "1s", silence: true, heartbeat: "30s" }],
 });
 
 const rules = [
   { alert: "HostUnreachable", expr: 'up_by_hand{instance=~"host-.*"} == 0', labels: { severity: "critical" }, annotations: { summary: "{{ $labels.instance }} does not answer" } },
   { alert: "DatabaseDown", expr: 'up_by_hand{instance=~"shop-.*"} == 0', labels: { severity: "critical" }, annotations: { summary: "{{ $labels.instance }} is down" } },
+  { alert: "Watchdog", expr: "vector(1)", labels: { severity: "none" } },
 ];
 
 const notify = (signalbox) => JSON.stringify({
@@ -33,7 +34,7 @@ boardTest("alerts of a real Prometheus become incidents, and the past", { config
   const { program } = world;
   const hosts = await startHosts(world, [...rack, shop]);
   await startAlertmanagers(world, pair, notify(program.url));
-  await startPrometheus(world, hosts, pair, rules);
+  const prometheus = await startPrometheus(world, hosts, pair, rules);
 
   const window = await world.look();
   await window.sees(window.page.getByText("no incident yet"));
@@ -65,6 +66,13 @@ boardTest("alerts of a real Prometheus become incidents, and the past", { config
   }
   await window.assertNotReloaded();
   await historyShowsIt(window, program);
+
+  // Monitoring itself dies: no news is no good news.
+  await prometheus.stop();
+  await window.page.goto(program.url);
+  const silent = await window.sees(window.row("Source pair is silent"));
+  await startPrometheus(world, hosts, pair, rules);
+  await window.sees(silent.getByText(/^Resolved/));
 });
 
 const counts = (program, number, wanted) => eventually(async () => {
@@ -100,12 +108,12 @@ async function oneSource(window, program) {
   const panel = window.page.getByRole("complementary", { name: "Source pair" });
   await window.sees(panel.getByText('"truncatedAlerts": 1').or(panel.getByText('"truncatedAlerts":1')));
   const { sources } = await program.get("/api/v1/sources");
-  assert.deepEqual(sources.map(({ name, firing, refused }) => ({ name, firing, refused })), [{ name: "pair", firing: 3, refused: 0 }]);
+  assert.deepEqual(sources.map(({ name, firing, refused }) => ({ name, firing, refused })), [{ name: "pair", firing: 4, refused: 0 }]); // the Watchdog is one of them
 }
 
 /** What monitoring teams have in their fingers, against our own API. */
 async function amtoolReadsAndSilences(window, { url }) {
-  assert.deepEqual(instances(await amtool(url, "alert", "query", "-o", "json")), [...rack, shop]);
+  assert.deepEqual(instances(await amtool(url, "alert", "query", "severity=critical", "-o", "json")), [...rack, shop]);
   assert.deepEqual(instances(await amtool(url, "alert", "query", "HostUnreachable", 'instance!~"host-[ab].*"', "-o", "json")), ["host-c:9100"]);
   const id = await amtool(url, "silence", "add", "DatabaseDown", "--author=maria", "--comment=its disk is exchanged", "--duration=1h");
   await window.misses(window.row("INC-000002"));
@@ -167,7 +175,7 @@ async function historyShowsIt(window, program) {
   const { page } = window;
   await page.getByRole("link", { name: "History" }).click();
   const chart = page.getByRole("region", { name: "Alerts over time" });
-  await window.sees(chart.getByText(/^4 alerts began/));
+  await window.sees(chart.getByText(/^5 alerts began/));
   await page.getByLabel("Filter").fill("HostUnreachable");
   await window.sees(chart.getByText(/^3 alerts began of those that match/));
   const past = page.getByRole("grid");
