@@ -37,6 +37,9 @@ const cleanupPolicy = "cleanup.policy"
 // maxMessage is the largest batch a topic takes (max.message.bytes). A checkpoint is one batch.
 const maxMessage = 64 << 20
 
+// compactedSegment is the size of a segment of a compacted topic; a batch must fit in.
+const compactedSegment = 100 << 20
+
 // schemaVersion is the version of the rows on the incidents topic. Another one is another epoch
 // for everyone who watches.
 const schemaVersion = 1
@@ -49,10 +52,12 @@ func (c *Config) topicName(t itsm.Topic) string { return c.TopicPrefix + "signal
 
 // topics returns every topic with its configuration.
 func (c *Config) topics() map[itsm.Topic]kafka.TopicConfig {
-	compacted := map[string]string{cleanupPolicy: "compact"}
+	// A start reads compacted topics whole. A broker compacts only full segments, which by Kafka's default are 1 GiB.
+	compacted := map[string]string{cleanupPolicy: "compact", "segment.bytes": strconv.Itoa(compactedSegment)}
 	// History reads every revision, and ClickHouse may be away for some time. The embedded broker does not know the setting
 	// and asks instead (BrokerOptions.Unread).
-	followed := map[string]string{cleanupPolicy: "compact", "min.compaction.lag.ms": strconv.FormatInt(compactionLag.Milliseconds(), 10)}
+	followed := maps.Clone(compacted)
+	followed["min.compaction.lag.ms"] = strconv.FormatInt(compactionLag.Milliseconds(), 10)
 	deleted := func(keep time.Duration) map[string]string {
 		return map[string]string{cleanupPolicy: "delete", "retention.ms": strconv.FormatInt(keep.Milliseconds(), 10)}
 	}
