@@ -20,7 +20,7 @@ export function Header({ page }: { page: Page }) {
   const comparison = useBoard((s) => s.comparison);
   return (
     <header className="top">
-      <a className="brand" href="/" onClick={(e) => follow(e, "incidents")}><Logo />Signalbox</a>
+      <a className="brand" href="/" aria-label="Signalbox" onClick={(e) => follow(e, "incidents")}><Logo /><span className="words">Signalbox</span></a>
       <nav className="nav" aria-label="Main">
         <NavLink to="incidents" now={page}>Incidents {loaded && <span className="n">{figure(open)}</span>}</NavLink>
         <NavLink to="alerts" now={page}>Alerts {counts !== null && <span className="n">{figure(counts.alertsFiring)}</span>}</NavLink>
@@ -65,7 +65,7 @@ function Squeeze({ comparison: c }: { comparison: Comparison }) {
       <span className="wide">{minutes} min, {figure(c.alerts)} alerts</span>
       <span className="bars wide" aria-hidden="true"><i style={{ width: width(c.groups) }} /><i style={{ width: width(c.incidents) }} /></span>
       <span>
-        Alertmanager grouping <b>{figure(c.groups)}</b> · Signalbox <b>{figure(c.incidents)}</b>
+        <span className="words">Alertmanager grouping </span><b>{figure(c.groups)}</b> · <span className="words">Signalbox </span><b>{figure(c.incidents)}</b>
       </span>
     </div>
   );
@@ -84,7 +84,7 @@ function Beats({ sources: s }: { sources: SourceCounts }) {
   return (
     <a className="beats" href="/sources" title={title} onClick={(e) => follow(e, "sources")}>
       <span className="marks" aria-hidden="true">{marks.map((m, i) => <i key={i} className={m} />)}</span>
-      <span>Sources <b>{figure(s.heard)} of {figure(s.known)}</b>{s.silent.length > 0 && <span className="sr">, silent: {s.silent.join(", ")}</span>}</span>
+      <span><span className="words">Sources </span><b>{figure(s.heard)} of {figure(s.known)}</b>{s.silent.length > 0 && <span className="sr">, silent: {s.silent.join(", ")}</span>}</span>
     </a>
   );
 }

@@ -7,7 +7,7 @@ import { useTick } from "../app/tick";
 import { useLoad } from "../lib/load";
 import { withoutLast } from "../lib/query";
 import { coarse, dataAge } from "../lib/time";
-import { plural } from "../lib/words";
+import { figure, plural } from "../lib/words";
 import { nextTry } from "./Banner";
 import { Head } from "./Grid";
 import type { SortKey } from "./select";
@@ -43,11 +43,13 @@ export function NotYet({ sort }: { sort: SortKey }) {
 function Calm() {
   const now = useNow();
   const status = useLoad("status", String(Math.floor(now / 10_000)), 10_000, getStatus).value;
+  const silent = status?.counts.sources.silent ?? [];
   const last = status?.sources.map((s) => s.lastAt ?? "").sort().at(-1) ?? "";
   return (
     <div className="msg">
       <h2>No open incident</h2>
-      <p>{last === "" ? "No source has sent anything yet." : `Last payload ${coarse(now - Date.parse(last))} ago, from ${plural(status?.sources.length ?? 0, "source")}.`}</p>
+      <p>{last === "" ? "No source has sent anything yet." : `Last payload ${coarse(now - Date.parse(last))} ago. ${figure(status?.counts.sources.heard ?? 0)} of ${plural(status?.counts.sources.known ?? 0, "source")} heard.`}</p>
+      {silent.length > 0 && <p className="ink" role="alert">Silent, so calm may not be true: {silent.join(", ")}.</p>}
     </div>
   );
 }
