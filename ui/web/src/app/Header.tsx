@@ -65,7 +65,7 @@ function Squeeze({ comparison: c }: { comparison: Comparison }) {
       <span className="wide">{minutes} min, {figure(c.alerts)} alerts</span>
       <span className="bars wide" aria-hidden="true"><i style={{ width: width(c.groups) }} /><i style={{ width: width(c.incidents) }} /></span>
       <span>
-        <span className="words">Alertmanager grouping </span><b>{figure(c.groups)}</b> · <span className="words">Signalbox </span><b>{figure(c.incidents)}</b>
+        <span className="words">Alertmanager grouping</span> <b>{figure(c.groups)}</b> · <span className="words">Signalbox</span> <b>{figure(c.incidents)}</b>
       </span>
     </div>
   );
@@ -84,7 +84,7 @@ function Beats({ sources: s }: { sources: SourceCounts }) {
   return (
     <a className="beats" href="/sources" title={title} onClick={(e) => follow(e, "sources")}>
       <span className="marks" aria-hidden="true">{marks.map((m, i) => <i key={i} className={m} />)}</span>
-      <span><span className="words">Sources </span><b>{figure(s.heard)} of {figure(s.known)}</b>{s.silent.length > 0 && <span className="sr">, silent: {s.silent.join(", ")}</span>}</span>
+      <span><span className="words">Sources</span> <b>{figure(s.heard)} of {figure(s.known)}</b>{s.silent.length > 0 && <span className="sr">, silent: {s.silent.join(", ")}</span>}</span>
     </a>
   );
 }
