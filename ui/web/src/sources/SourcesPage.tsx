@@ -86,7 +86,7 @@ function Line({ source: s, chosen }: { source: SourceRow; chosen: boolean }) {
   const now = useNow();
   return (
     <tr aria-current={chosen ? "true" : undefined} className={signOf(s)} onClick={() => goTo(sourceAddress(s.name))}>
-      <td><Mark source={s} /><WayIn to={sourceAddress(s.name)}>{s.name}</WayIn></td>
+      <td title={s.name}><Mark source={s} /><WayIn to={sourceAddress(s.name)}>{s.name}</WayIn></td>
       <td title={s.doors.map(doorPath).join("\n")}>{s.doors.length === 0 ? "–" : s.doors.join(", ")}</td>
       <td className="num ink" title={s.lastAt ?? undefined}>{s.lastAt === null ? "–" : `${age(now - Date.parse(s.lastAt))} ago`}</td>
       <td className="num">{s.lastAt === null ? "–" : rate(s.perMinute)}</td>
