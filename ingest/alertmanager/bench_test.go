@@ -1,13 +1,22 @@
 package alertmanager
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/alertmanager/api/v2/models"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"signalbox/ingest/ingesttest"
+	"signalbox/itsm"
 )
 
 // realistic is a body of n alerts as Prometheus sends them for kube-prometheus rules.
@@ -63,4 +72,66 @@ func BenchmarkDecodeWebhook(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/alert")
+}
+
+// BenchmarkPoller_quiet is a reading of a member that lists 50,000 alerts, all of which we have: nothing is to be sent.
+func BenchmarkPoller_quiet(b *testing.B) {
+	const alerts = 50_000
+	var body bytes.Buffer
+	known := map[itsm.Fingerprint]Known{}
+	for i := range alerts {
+		labels := map[string]string{
+			"alertname": "HostDown", "instance": fmt.Sprintf("host-%05d:9100", i), "job": "node", "cluster": "prod-1", "severity": "critical", "team": "netops",
+		}
+		text, err := json.Marshal(map[string]any{
+			"labels": labels, "annotations": map[string]string{"summary": "the host is down", "runbook": "https://runbooks.example.com/HostDown"},
+			"startsAt": "2026-03-01T12:00:00.000Z", "endsAt": "2026-03-01T12:04:00.000Z", "updatedAt": "2026-03-01T12:00:00.000Z", "fingerprint": "437345283c74dc09",
+			"receivers": []any{map[string]string{"name": "signalbox"}}, "generatorURL": "http://prometheus:9090/graph?g0.expr=up",
+			"status": map[string]any{"inhibitedBy": []string{}, "silencedBy": []string{}, "mutedBy": []string{}, "state": "active"},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		body.WriteString([]string{",", "["}[max(0, 1-i)])
+		body.Write(text)
+		known[itsm.NewLabels(labels).Fingerprint()] = Known{Source: "prod", Status: itsm.StatusFiring}
+	}
+	body.WriteString("]")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			_, _ = io.WriteString(w, `{}`)
+			return
+		}
+		_, _ = w.Write(body.Bytes())
+	}))
+	defer server.Close()
+	c := Config{Name: "prod", URLs: []string{server.URL}}
+	c.SetDefaults()
+	clients, err := NewClients(&c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := NewPoller(PollerOptions{
+		Config: c, Members: []Member{clients[0]}, Door: refusing{b}, Known: func() map[itsm.Fingerprint]Known { return known },
+		Ours: func() bool { return true }, Metrics: NewPollerMetrics(prometheus.NewRegistry()), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.SetBytes(int64(body.Len()))
+	for b.Loop() {
+		if !p.read(b.Context()) {
+			b.Fatal(p.State().Error)
+		}
+	}
+	b.ReportMetric(alerts*float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// refusing is a log that must get nothing.
+type refusing struct{ b *testing.B }
+
+func (r refusing) Append(context.Context, itsm.Input) error {
+	r.b.Error("a quiet reading sends something")
+	return nil
 }
