@@ -42,6 +42,7 @@ func TestEachKnown(t *testing.T) {
 	})
 	want := map[itsm.Fingerprint]itsm.AlertState{}
 	for _, a := range []itsm.AlertState{again, closed, merged, loose} {
+		a.SilencedBy = []string{}
 		want[a.Fingerprint] = a
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -97,9 +97,7 @@ func (d *differ) diff(known map[itsm.Fingerprint]Known, r *reading) changes {
 
 // gap is the record of an alert that fires there and not here.
 func (d *differ) gap(fp itsm.Fingerprint, l *listing, last *Known) itsm.Alert {
-	// The API cuts times off at milliseconds. With a start before the true one, which a webhook says, the
-	// webhook would begin another period; with one that is not before it, it corrects it.
-	start := l.StartsAt.Add(time.Millisecond - time.Nanosecond)
+	start := l.StartsAt
 	if last != nil && last.Status == itsm.StatusResolved && start.Before(last.EndsAt) {
 		start = last.EndsAt // with its old start it would be the period that is over
 	}
