@@ -250,7 +250,7 @@ func (p *Poller) collect(ctx context.Context, began time.Time, known map[itsm.Fi
 			continue
 		}
 		refused = max(refused, part.refused)
-		r.settled = r.settled || began.Sub(part.state.Since) >= p.o.Config.Settle
+		r.settled = r.settled || p.settled(began, part.state.Since)
 		for fp, l := range part.alerts {
 			r.add(fp, l)
 		}
@@ -260,6 +260,12 @@ func (p *Poller) collect(ctx context.Context, began time.Time, known map[itsm.Fi
 	}
 	p.o.Metrics.refused.WithLabelValues(p.Name()).Add(float64(refused))
 	return r, members, nil
+}
+
+// settled tells whether a member has been up for long enough to list all that fires. One that does
+// not say since when it is up may have just begun.
+func (p *Poller) settled(now, since time.Time) bool {
+	return p.o.Config.Settle == 0 || !since.IsZero() && now.Sub(since) >= p.o.Config.Settle
 }
 
 // part is what one member lists.

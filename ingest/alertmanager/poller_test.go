@@ -298,6 +298,21 @@ func TestPoller_restart(t *testing.T) {
 	})
 }
 
+// TestPoller_noUptime: what does not say since when it is up may have just begun.
+func TestPoller_noUptime(t *testing.T) {
+	for settle, want := range map[time.Duration][]string{0: {"resolved X"}, time.Minute: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newFakeMember("http://a", "X")
+			m.started = time.Time{}
+			h := runPoller(t, func(c *Config) { c.Settle = settle }, m)
+			h.want("at first", "firing X")
+			m.forget("X")
+			readings(t, m, 10)
+			h.want(settle.String(), want...)
+		})
+	}
+}
+
 func TestPoller_nobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newFakeMember("http://a", "X"), newFakeMember("http://b", "X")
