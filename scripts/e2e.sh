@@ -20,12 +20,19 @@ until grep -q "Kafka Server started" "$dir/log"; do
 done
 export KAFKA_BROKERS=$address
 
-echo "== the story"
-(cd ui/web && npm run --silent e2e:peers)
+echo "== the story (what it prints comes when the next two are through: it mostly waits)"
+mkdir -p .cache
+(cd ui/web && npm run --silent e2e:peers) >.cache/story.log 2>&1 &
+story=$!
+result=0
 echo "== the suite of stream on Apache Kafka"
-go test -count=1 -timeout 10m -run TestKafka ./stream
+go test -count=1 -timeout 10m -run TestKafka ./stream || result=1
 echo "== replicas and a broker's restart on Apache Kafka"
-go test -race -count=1 -timeout 15m -run 'Test(Replica.*|BrokerRestarted)/kafka' ./app
+go test -race -count=1 -timeout 15m -run 'Test(Replica.*|BrokerRestarted)/kafka' ./app || result=1
+echo "== the story"
+wait "$story" || result=1
+cat .cache/story.log
 # Without -race, which has seen the same code on the embedded broker: under it the load outruns the process that starts again.
 echo "== kills under load on Apache Kafka"
-go test -count=1 -timeout 10m -run TestKilledUnderLoad/kafka ./app
+go test -count=1 -timeout 10m -run TestKilledUnderLoad/kafka ./app || result=1
+exit "$result"
