@@ -85,7 +85,7 @@ alertmanager: ## build the Alertmanager that scripts/alertmanager/go.mod names, 
 	scripts/alertmanager/build.sh
 
 .PHONY: bench
-bench: build alertmanager $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
+bench: build alertmanager chdb $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
 	scripts/bench.sh
 
 .PHONY: fuzz

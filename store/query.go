@@ -17,8 +17,7 @@ import (
 const (
 	queryAlerts = `SELECT at, fingerprint, incident, status, severity, item, labels, annotations, starts_at, ends_at, count, source, generator_url
 FROM {table:alert_events}
-PREWHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')}
-WHERE {where}
+WHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')} AND {where}
 ORDER BY at DESC, fingerprint DESC, incident DESC, status DESC, count DESC
 LIMIT 1 BY at, fingerprint, incident, status, count
 LIMIT {limit:UInt32}`
@@ -33,16 +32,23 @@ GROUP BY cityHash64(fingerprint, incident, count))
 GROUP BY bucket, grade
 ORDER BY bucket, grade`
 
+	// The rows themselves are long; they are read only of the incidents that are shown.
 	queryIncidents = `SELECT opened_at, id, row
-FROM (
-    SELECT * , text FROM {table:incident_revisions}
-    PREWHERE opened_at >= {from:DateTime64(9, 'UTC')} AND opened_at < {to:DateTime64(9, 'UTC')}
-    ORDER BY opened_at DESC, id DESC, revision DESC
-    LIMIT 1 BY opened_at, id
+FROM {table:incident_revisions}
+WHERE (opened_at, id, revision) IN (
+    SELECT opened_at, id, revision
+    FROM (
+        SELECT * EXCEPT row, text FROM {table:incident_revisions}
+        PREWHERE opened_at >= {from:DateTime64(9, 'UTC')} AND opened_at < {to:DateTime64(9, 'UTC')}
+        ORDER BY opened_at DESC, id DESC, revision DESC
+        LIMIT 1 BY opened_at, id
+    )
+    WHERE {where}
+    ORDER BY opened_at DESC, id DESC
+    LIMIT {limit:UInt32}
 )
-WHERE {where}
 ORDER BY opened_at DESC, id DESC
-LIMIT {limit:UInt32}`
+LIMIT 1 BY opened_at, id`
 
 	queryRevisions = `SELECT row
 FROM {table:incident_revisions}
@@ -71,6 +77,7 @@ type field struct {
 	numeric bool
 	list    bool   // any element may match
 	named   string // of anyLabel: the label that has the column "name" of its own
+	indexed bool   // of anyLabel: an index knows the values of labels
 }
 
 // anyLabel is the field of those rows that have labels.
@@ -79,7 +86,7 @@ const anyLabel = ""
 func alertFields() map[string]field {
 	return map[string]field{
 		"status": {column: "status"}, "severity": {column: "severity"}, "item": {column: "item"}, "incident": {column: "incident"},
-		"source": {column: "source"}, "fingerprint": {column: "lower(hex(fingerprint))"}, anyLabel: {},
+		"source": {column: "source"}, "fingerprint": {column: "lower(hex(fingerprint))"}, anyLabel: {indexed: true},
 	}
 }
 
@@ -179,7 +186,7 @@ func (b *builder) matcher(m itsm.HistoryMatcher, fields map[string]field) (strin
 	case m.Label && m.Name == f.named:
 		f = field{column: "name"}
 	case m.Label:
-		f = field{column: "labels[" + b.param("String", m.Name) + "]"}
+		f = field{column: "labels[" + b.param("String", m.Name) + "]", indexed: f.indexed}
 	}
 	if f.numeric {
 		return b.number(m, f)
@@ -194,6 +201,10 @@ func (b *builder) matcher(m itsm.HistoryMatcher, fields map[string]field) (strin
 		value = "^(?s:" + value + ")$"
 	default:
 		return "", fault("q", "%s is a text; use =, !=, =~ or !~", m.Name)
+	}
+	if f.indexed && m.Op == "=" && value != "" {
+		// The index knows which values there are, not of which label.
+		return "has(mapValues(labels), " + b.param("String", value) + ") AND " + f.column + " = " + b.param("String", value), nil
 	}
 	condition := func(column string) string {
 		if m.Op == "=" || m.Op == "!=" {

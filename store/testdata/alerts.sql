@@ -1,7 +1,6 @@
 SELECT at, fingerprint, incident, status, severity, item, labels, annotations, starts_at, ends_at, count, source, generator_url
 FROM signalbox.alert_events
-PREWHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')}
-WHERE 1
+WHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')} AND 1
 ORDER BY at DESC, fingerprint DESC, incident DESC, status DESC, count DESC
 LIMIT 1 BY at, fingerprint, incident, status, count
 LIMIT {limit:UInt32}
@@ -11,8 +10,7 @@ LIMIT {limit:UInt32}
 
 SELECT at, fingerprint, incident, status, severity, item, labels, annotations, starts_at, ends_at, count, source, generator_url
 FROM signalbox.alert_events
-PREWHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')}
-WHERE match(labels[{p0:String}], {p1:String}) AND NOT (severity = {p2:String}) AND text LIKE {p3:String} AND (at, fingerprint, incident, status, count) < ({p4:DateTime64(9, 'UTC')}, {p5:UInt64}, {p6:String}, {p7:String}, {p8:UInt32})
+WHERE at >= {from:DateTime64(9, 'UTC')} AND at < {to:DateTime64(9, 'UTC')} AND match(labels[{p0:String}], {p1:String}) AND NOT (severity = {p2:String}) AND text LIKE {p3:String} AND (at, fingerprint, incident, status, count) < ({p4:DateTime64(9, 'UTC')}, {p5:UInt64}, {p6:String}, {p7:String}, {p8:UInt32})
 ORDER BY at DESC, fingerprint DESC, incident DESC, status DESC, count DESC
 LIMIT 1 BY at, fingerprint, incident, status, count
 LIMIT {limit:UInt32}

@@ -39,9 +39,9 @@ CREATE TABLE IF NOT EXISTS history.alert_events ON CLUSTER main (
     log_offset    UInt64 CODEC(Delta, ZSTD(1)),
     -- What a bare word searches, in lower case.
     text          String MATERIALIZED lowerUTF8(concat(item, ' ', arrayStringConcat(mapValues(labels), ' '), ' ', arrayStringConcat(mapValues(annotations), ' '))) CODEC(ZSTD(1)),
-    INDEX by_incident incident TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_item item TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_label mapValues(labels) TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_incident incident TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_item item TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_label mapValues(labels) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_text text TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 4,
     INDEX by_offset log_offset TYPE minmax GRANULARITY 1 -- after a crash: which rows of a stretch of the log are there
 )
