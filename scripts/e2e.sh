@@ -4,8 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
-address=127.0.0.1:${KAFKA_PORT:-19192}
-scripts/kafka/kafka.sh run "$dir" "${address#*:}" >"$dir/log" 2>&1 &
+# Two free ports beside each other; the second is the controller's.
+free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+until port=$((20000 + RANDOM % 10000)) && free "$port" && free "$((port + 1))"; do :; done
+scripts/kafka/kafka.sh run "$dir" "$port" >"$dir/log" 2>&1 &
 broker=$!
 finish() {
 	local result=$?
@@ -18,7 +20,7 @@ until grep -q "Kafka Server started" "$dir/log"; do
 	kill -0 "$broker" 2>/dev/null || { echo "Apache Kafka did not start" >&2; exit 1; }
 	sleep 0.2
 done
-export KAFKA_BROKERS=$address
+export KAFKA_BROKERS=127.0.0.1:$port
 
 echo "== the story (what it prints comes when the next two are through: it mostly waits)"
 mkdir -p .cache
