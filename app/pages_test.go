@@ -90,6 +90,8 @@ func TestPeers_pages(t *testing.T) {
 				checkWith(t, page, completeAlertmanager(parts), amtool, "check-config")
 			case "prometheus":
 				checkWith(t, page, parts, peer(t, "promtool"), "check", "config")
+			case "rules":
+				checkWith(t, page, parts, peer(t, "promtool"), "check", "rules")
 			default:
 				if _, err := Load(writeTemp(t, "signalbox.yml", block), nil); err != nil {
 					t.Errorf("%s: %v\n%s", page, err, block)
@@ -97,7 +99,7 @@ func TestPeers_pages(t *testing.T) {
 			}
 		}
 	}
-	if loaded["alertmanager"] == 0 || loaded["estate"] == 0 {
+	if loaded["alertmanager"] == 0 || loaded["estate"] == 0 || loaded["rules"] == 0 {
 		t.Errorf("loaded: %v", loaded)
 	}
 }
@@ -106,6 +108,7 @@ func TestPeers_pages(t *testing.T) {
 func kindOfConfiguration(parts map[string]any) string {
 	for kind, keys := range map[string][]string{
 		"estate": {"items"}, "alertmanager": {"route", "receivers", "event_recorder"}, "prometheus": {"scrape_configs", "alerting", "rule_files", "remote_write"},
+		"rules": {"groups"},
 	} {
 		for _, key := range keys {
 			if _, ok := parts[key]; ok {
