@@ -29,6 +29,12 @@ type silencedMember struct {
 	written  int
 }
 
+func (m *silencedMember) count(of func(m *silencedMember) int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return of(m)
+}
+
 func (m *silencedMember) URL() string { return "http://fake" }
 
 func (m *silencedMember) Alerts(_ context.Context, yield func(Listed) error) error {
@@ -174,25 +180,25 @@ func TestSilencer(t *testing.T) {
 		if state := w.State(); state.Error != "" || state.Wanted != 1 || state.Held["id-1"] != 1 || !state.Writes || state.LastAt == nil {
 			t.Errorf("state %+v", state)
 		}
-		asked := w.members[0].asked
+		asked := w.members[0].count(func(m *silencedMember) int { return m.asked })
 		for range 20 { // a board on which other things change
 			w.Kick()
 			time.Sleep(100 * time.Millisecond)
 		}
-		if more := w.members[0].asked - asked; more != 0 {
+		if more := w.members[0].count(func(m *silencedMember) int { return m.asked }) - asked; more != 0 {
 			t.Errorf("asked %d times for nothing", more)
 		}
 		for range 10 { // it never ends as long as it is wanted
 			w.after(t, 7*time.Minute, 0, "a")
 		}
-		if n := w.members[0].written; n < 8 || n > 20 {
+		if n := w.members[0].count(func(m *silencedMember) int { return m.written }); n < 8 || n > 20 {
 			t.Errorf("%d writes in 70 minutes", n)
 		}
 		w.acknowledge("a", "b")
 		w.after(t, 2*time.Second, 0, "a", "b")
 		w.acknowledge()
 		w.after(t, 2*time.Second, 0)
-		if got := w.members[1].written; got != 0 {
+		if got := w.members[1].count(func(m *silencedMember) int { return m.written }); got != 0 {
 			t.Errorf("%d writes to the other member", got)
 		}
 	})
