@@ -23,8 +23,8 @@ try {
   // The figures of the header come every few seconds.
   const { comparison } = await program.get("/api/v1/status");
   await eventually(async () => {
-    const shown = /(\d+) alerts/.exec(await page.getByRole("banner").innerText())?.[1];
-    assert.ok(Number(shown) >= comparison.alerts, `the header counts ${shown} of ${comparison.alerts} alerts`);
+    const shown = /grouping\s+(\d+)/.exec(await page.getByRole("banner").innerText())?.[1];
+    assert.ok(Number(shown) >= comparison.groups, `the header counts ${shown} of ${comparison.groups} groups`);
   });
   await page.mouse.move(0, 0);
   // The fonts, and the marks of rows that have just changed.
