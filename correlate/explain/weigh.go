@@ -1,0 +1,286 @@
+package explain
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/cmdb"
+)
+
+// The strength of one kind of evidence, in thousandths; conf turns their sum into 0 … 1000.
+const (
+	strengthOwn     = 1000 // the cause itself reports
+	strengthAll     = 600  // it accounts for all of an incident
+	strengthShort   = 1000 // it is a group with fewer members than it needs
+	strengthContext = 300  // it has an alert of low severity
+	strengthFirst   = 300  // it reported before all others
+	strengthChange  = 2500 // it was changed just now
+	strengthSilent  = 400  // against: an item that should suffer and does not say so
+	strengthHalf    = 1500 // the sum that is worth one half
+)
+
+// conf maps the strength of evidence to 0 … 1000.
+func conf(strength int64) int64 {
+	if strength <= 0 {
+		return 0
+	}
+	return 1000 * strength / (strength + strengthHalf)
+}
+
+// belief is what speaks for one item being a cause, over some hypotheses around it.
+type belief struct {
+	own      bool
+	types    int // of the cause's own alerts
+	context  bool
+	first    bool // it reported before all others
+	items    int32
+	classes  []classCount // what it explains; mass in percent
+	expected []int32      // for each class, how many it should explain
+	others   []classCount // what reports to other hypotheses: it is not explained here, but not silent either
+	net      []int64      // strength of each class
+	left     int          // members of a group that has fewer than it needs
+	needed   int          // how many it needs; 0: it has enough, or does not say
+	change   *Change      // the change that weighs most
+	changed  int64        // its strength
+	strength int64        // all of it
+	blamed   int64        // what the item's own alerts say of it, when causes are ranked
+}
+
+// weigh sums a belief up; the trouble began at since.
+func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []string) {
+	slices.SortFunc(b.classes, func(p, q classCount) int {
+		return cmp.Or(strings.Compare(x.g.ClassWord(p.class), x.g.ClassWord(q.class)), cmp.Compare(p.kind, q.kind))
+	})
+	detected := 1000 * now.Sub(since) / x.cfg.Detection // in thousandths, how much should have shown by now
+	d := int64(max(20, min(1000, detected)))
+	b.expected, b.net = make([]int32, len(b.classes)), make([]int64, len(b.classes))
+	covered := int64(0)
+	b.left, b.needed = x.short(n, b, now)
+	for i, c := range b.classes {
+		expected, share := x.expectedOf(n, c, now.Sub(since))
+		if b.needed > 0 && c.kind == cmdb.Group { // the members that are left cannot help it
+			share = 0
+		}
+		silent := max(0, int64(expected-c.items-b.elsewhere(c))) * share
+		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
+		covered += b.net[i]
+	}
+	b.change, b.changed = x.changeOn(n, since, rejected)
+	if b.items < 2 && !b.own {
+		for i := range b.net {
+			b.net[i] /= 2
+		}
+		covered /= 2
+	}
+	b.strength = covered + b.changed
+	if b.own {
+		b.strength += b.ownStrength()
+	}
+	if b.needed > 0 && !b.own {
+		b.strength += strengthShort
+	}
+	if b.own && b.first && b.items > 0 {
+		b.strength += strengthFirst
+	}
+	if b.context && !b.own {
+		b.strength += strengthContext
+	}
+}
+
+// elsewhere is how many items of a class report to other hypotheses.
+func (b *belief) elsewhere(c classCount) int32 {
+	for _, o := range b.others {
+		if o.class == c.class && o.kind == c.kind {
+			return o.items
+		}
+	}
+	return 0
+}
+
+// short tells how many members a group has left and how many it needs, when it has too few; a member is lost when it
+// reports that it is down.
+func (x *Index) short(n cmdb.Node, b *belief, now time.Time) (left, needed int) {
+	if !slices.ContainsFunc(b.classes, func(c classCount) bool { return c.kind == cmdb.Group }) {
+		return 0, 0
+	}
+	if _, declared := x.g.Needed(n, 1); !declared {
+		return 0, 0
+	}
+	members, lost := 0, 0
+	for _, e := range x.g.Up(n) {
+		if e.Kind != cmdb.Member || !x.g.Valid(e, now) {
+			continue
+		}
+		members++
+		down := false
+		x.near(e.Node, now, func(m *entry) { down = down || m.self && x.down(m.h.body.items[e.Node]) })
+		if down {
+			lost++
+		}
+	}
+	left = members - lost
+	if needed, _ = x.g.Needed(n, members); left >= needed || lost == 0 {
+		return 0, 0
+	}
+	return left, needed
+}
+
+// down tells whether an item reports that it is gone.
+func (x *Index) down(in *itemIn) bool {
+	return in != nil && slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) == symptomDown })
+}
+
+// skew is by how much a change may seem to begin after what it caused: clocks differ.
+const skew = 5 * time.Second
+
+// changeOn returns the change of an item that best explains trouble since a moment: the last that began before it, else
+// one that began with it.
+func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Change, int64) {
+	var with *Change
+	for _, c := range slices.Backward(x.changes[n]) {
+		switch {
+		case c.Status == "planned" || slices.Contains(rejected, c.ID) || c.StartsAt.Sub(since) > skew:
+		case c.StartsAt.After(since):
+			with = c
+		case since.Sub(c.ended()) > x.cfg.LookBack:
+		default:
+			return c, x.changeStrength(c, since)
+		}
+	}
+	if with == nil {
+		return nil, 0
+	}
+	return with, x.changeStrength(with, since)
+}
+
+// ended is when a change was over, or began while it goes on.
+func (c *Change) ended() time.Time {
+	if c.EndsAt.After(c.StartsAt) {
+		return c.EndsAt
+	}
+	return c.StartsAt
+}
+
+func (x *Index) changeStrength(c *Change, since time.Time) int64 {
+	age := max(0, since.Sub(c.ended()))
+	return int64(math.Round(strengthChange * math.Exp2(-float64(age)/float64(x.cfg.ChangeDecay))))
+}
+
+// ownStrength grows slowly with the types of alerts: they have much in common.
+func (b *belief) ownStrength() int64 {
+	return int64(math.Round(strengthOwn * (1 + math.Log(float64(max(1, b.types)))/3)))
+}
+
+func (b *belief) add(e *entry) {
+	b.own = b.own || e.self
+	if e.self {
+		b.types = max(b.types, len(e.h.body.items[e.node].types))
+	}
+	b.items += e.items
+next:
+	for _, c := range e.classes {
+		for i := range b.classes {
+			if b.classes[i].class == c.class && b.classes[i].kind == c.kind {
+				b.classes[i].items += c.items
+				b.classes[i].mass += c.mass
+				continue next
+			}
+		}
+		b.classes = append(b.classes, c)
+	}
+}
+
+// near yields the open hypotheses around a possible cause that had news within the window.
+func (x *Index) near(n cmdb.Node, now time.Time, yield func(*entry)) {
+	if int(n) >= len(x.nodes) {
+		return
+	}
+	list := x.nodes[n]
+	for i, seen := len(list)-1, 0; i >= 0 && seen < maxNear; i-- {
+		e := list[i]
+		if h := e.h; h != x.pending && (h.Closed || h.Resolved || now.Sub(h.LastJoined) > x.cfg.Window) {
+			continue
+		}
+		seen++
+		yield(e)
+	}
+}
+
+// gather is the belief that an item is a cause, from all that fires around it.
+func (x *Index) gather(n cmdb.Node, now time.Time) belief {
+	if b, ok := x.gathered[n]; ok {
+		return b
+	}
+	b := belief{context: x.context[n] > 0}
+	since := now
+	x.near(n, now, func(e *entry) {
+		if x.ruledOut(e.h, n) {
+			return
+		}
+		b.add(e)
+		if onset := e.h.body.onset; onset.Before(since) {
+			since = onset
+		}
+	})
+	x.weigh(n, &b, since, now, nil)
+	if b.strength > 0 && !b.own && x.branched(n, &b, now) {
+		b.strength = 0
+	}
+	x.gathered[n] = b
+	return b
+}
+
+// ruledOut tells whether people have said that an item is not the cause of a hypothesis, or what is.
+func (x *Index) ruledOut(h *Hypothesis, n cmdb.Node) bool {
+	if h.ConfirmedItem != None {
+		return h.ConfirmedItem != n
+	}
+	if c := x.byID[h.ConfirmedChange]; c != nil {
+		return !slices.Contains(c.Nodes, n)
+	}
+	return slices.Contains(h.RejectedItems, n)
+}
+
+// branched tells whether the trouble below an item sits in its branches and not in the item itself: those that
+// are hurt are hurt entirely and others not at all, or, where the item would cut everything off, a third of them
+// is not hurt (yet).
+func (x *Index) branched(n cmdb.Node, b *belief, now time.Time) bool {
+	whole, part, untouched, apart := 0, 0, 0, 0
+	edges := x.g.Down(n)
+	for _, e := range edges[:min(len(edges), x.cfg.FanOut)] {
+		if e.Kind == cmdb.Measure || !x.g.Valid(e, now) {
+			continue
+		}
+		var have, should int32
+		branch := belief{}
+		x.near(e.Node, now, func(e *entry) { branch.add(e) })
+		for _, c := range branch.classes {
+			have += c.items
+		}
+		for _, want := range x.expect(e.Node) {
+			if slices.ContainsFunc(b.classes, func(c classCount) bool { return c.class == want.class && c.kind == want.kind }) {
+				should += want.items
+			}
+		}
+		switch {
+		case have == 0 && !branch.own:
+			if should > 1 {
+				untouched++
+			}
+		case have < should:
+			part++
+		case have > 1:
+			whole++
+		}
+		if e.Kind != cmdb.Network {
+			apart++
+		}
+	}
+	if untouched == 0 || whole+part == 0 {
+		return false
+	}
+	return part == 0 || apart == 0 && 3*untouched >= whole+part+untouched
+}
