@@ -88,6 +88,13 @@ alertmanager: ## build the Alertmanager that scripts/alertmanager/go.mod names, 
 bench: build alertmanager chdb $(TOOLS)/benchstat ## benchmarks, and end-to-end load (docs/performance.md)
 	scripts/bench.sh
 
+# JSON=FILE keeps the figures; ONCE=1 runs each command once instead of twice with a comparison of the two.
+.PHONY: score
+score: ## judge it on public data: make score EVALUATE=FOLDER DATA=FOLDER (docs/quality.md)
+	@if [ -z "$(EVALUATE)" ] || [ -z "$(DATA)" ]; then echo 'How: make score EVALUATE=FOLDER DATA=FOLDER, the folders of the judges and of the data; docs/quality.md says what is in them.' >&2; exit 2; fi
+	$(MAKE) build
+	python3 scripts/score.py bin/signalbox "$(EVALUATE)" "$(DATA)" $(if $(ONCE),--once) $(if $(JSON),--json "$(JSON)")
+
 .PHONY: fuzz
 fuzz: ## fuzz every decoder for FUZZTIME (default 20s) each
 	scripts/fuzz.sh
