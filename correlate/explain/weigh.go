@@ -17,7 +17,6 @@ const (
 	strengthShort   = 1000 // it is a group with fewer members than it needs
 	strengthContext = 300  // it has an alert of low severity
 	strengthFirst   = 300  // it reported before all others
-	strengthChange  = 2500 // it was changed just now
 	strengthSilent  = 400  // against: an item that should suffer and does not say so
 	strengthHalf    = 1500 // the sum that is worth one half
 )
@@ -131,42 +130,6 @@ func (x *Index) short(n cmdb.Node, b *belief, now time.Time) (left, needed int) 
 // down tells whether an item reports that it is gone.
 func (x *Index) down(in *itemIn) bool {
 	return in != nil && slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) == symptomDown })
-}
-
-// skew is by how much a change may seem to begin after what it caused: clocks differ.
-const skew = 5 * time.Second
-
-// changeOn returns the change of an item that best explains trouble since a moment: the last that began before it, else
-// one that began with it.
-func (x *Index) changeOn(n cmdb.Node, since time.Time, rejected []string) (*Change, int64) {
-	var with *Change
-	for _, c := range slices.Backward(x.changes[n]) {
-		switch {
-		case c.Status == "planned" || slices.Contains(rejected, c.ID) || c.StartsAt.Sub(since) > skew:
-		case c.StartsAt.After(since):
-			with = c
-		case since.Sub(c.ended()) > x.cfg.LookBack:
-		default:
-			return c, x.changeStrength(c, since)
-		}
-	}
-	if with == nil {
-		return nil, 0
-	}
-	return with, x.changeStrength(with, since)
-}
-
-// ended is when a change was over, or began while it goes on.
-func (c *Change) ended() time.Time {
-	if c.EndsAt.After(c.StartsAt) {
-		return c.EndsAt
-	}
-	return c.StartsAt
-}
-
-func (x *Index) changeStrength(c *Change, since time.Time) int64 {
-	age := max(0, since.Sub(c.ended()))
-	return int64(math.Round(strengthChange * math.Exp2(-float64(age)/float64(x.cfg.ChangeDecay))))
 }
 
 // ownStrength grows slowly with the types of alerts: they have much in common.

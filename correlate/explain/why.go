@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -63,17 +62,6 @@ func (x *Index) toward(n cmdb.Node, kind cmdb.Kind) cmdb.Kind {
 		return kind
 	}
 	return edges[0].Kind
-}
-
-func changeText(c *Change, now time.Time) string {
-	at := c.StartsAt
-	if !c.EndsAt.IsZero() && !c.EndsAt.After(now) {
-		at = c.EndsAt
-	}
-	if at.After(now) {
-		return fmt.Sprintf("%s (%s) came at the same time", cmp.Or(c.Title, c.ID), c.Kind)
-	}
-	return fmt.Sprintf("%s (%s) came %s before", cmp.Or(c.Title, c.ID), c.Kind, duration(now.Sub(at)))
 }
 
 // duration is a time span as people say it.
