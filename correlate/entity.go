@@ -232,6 +232,7 @@ type savedIncident struct {
 	Services   []string
 	Phases     []itsm.Phase
 	SLAAt      time.Time `json:",omitzero"`
+	Reconsider time.Time `json:",omitzero"`
 }
 
 func (inc *incident) saved(g *cmdb.Graph) savedIncident {
@@ -239,7 +240,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
-		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Reconsider: inc.reconsiderAt,
 	}
 	if h.Cause != cmdb.None {
 		s.Cause = g.Item(h.Cause).ID
@@ -300,7 +301,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, restored: &s,
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}
@@ -420,6 +421,9 @@ func (e *Engine) restoreTimers() {
 		}
 		if inc.row.Flapping {
 			e.timers.push(timer{at: inc.flapAt, kind: timerFlap, ordinal: inc.ordinal})
+		}
+		if !inc.reconsiderAt.IsZero() {
+			e.timers.push(timer{at: inc.reconsiderAt, kind: timerReconsider, ordinal: inc.ordinal})
 		}
 		if !inc.slaAt.IsZero() {
 			e.timers.push(timer{at: inc.slaAt, kind: timerSLA, ordinal: inc.ordinal})

@@ -41,6 +41,8 @@ type incident struct {
 	toldAt     time.Time
 	tellDue    time.Time // when a timer looks whether there is more to tell
 
+	reconsiderAt time.Time // when what joined can be judged; zero: nothing waits
+
 	phases     []itsm.Phase // what held when, for the clocks; at most maxPhases
 	slaAt      time.Time    // when a clock changes by itself
 	remeasure  bool         // the targets are other ones
@@ -123,6 +125,7 @@ func (e *Engine) join(m *member, inc *incident) {
 	e.save(a)
 	e.touchMember(m)
 	e.touch(inc)
+	e.watchJoined(inc)
 	e.regroup(m)
 }
 

@@ -36,7 +36,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 8),
 		}),
 		limited: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "signalbox_correlate_searches_limited_total", Help: "Searches for causes that a limit has ended, by its key: correlate.hops, fan_out or candidates.",
+			Name: "signalbox_correlate_searches_limited_total", Help: "Searches for causes that a limit has ended, by its key: correlate.hops, fan_out or candidates, or units (too much for one reconsideration).",
 		}, []string{"limit"}),
 		clocks: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_correlate_sla_clocks_total", Help: "Clocks of service level targets that came into a state, by metric (response or resolution) and state.",

@@ -11,21 +11,22 @@ import (
 type timerKind uint8
 
 const (
-	timerExpiry    timerKind = iota // an alert expires
-	timerHold                       // a hold ends
-	timerSnooze                     // a snooze ends
-	timerFlap                       // an incident may have stopped flapping
-	timerTell                       // the timeline tells of alerts that joined
-	timerResolve                    // an incident resolves itself
-	timerClose                      // a resolved incident closes
-	timerForget                     // a closed incident is forgotten
-	timerPurge                      // an alert in no incident is forgotten
-	timerCommand                    // the id of a command is forgotten
-	timerChange                     // a change is forgotten
-	timerSilence                    // a silence begins, ends or is forgotten
-	timerSLA                        // a clock changes by itself
-	timerRegroup                    // an incident has other labels as a group
-	timerHeartbeat                  // a heartbeat is forgotten
+	timerExpiry     timerKind = iota // an alert expires
+	timerHold                        // a hold ends
+	timerSnooze                      // a snooze ends
+	timerFlap                        // an incident may have stopped flapping
+	timerTell                        // the timeline tells of alerts that joined
+	timerResolve                     // an incident resolves itself
+	timerClose                       // a resolved incident closes
+	timerForget                      // a closed incident is forgotten
+	timerPurge                       // an alert in no incident is forgotten
+	timerCommand                     // the id of a command is forgotten
+	timerChange                      // a change is forgotten
+	timerSilence                     // a silence begins, ends or is forgotten
+	timerSLA                         // a clock changes by itself
+	timerRegroup                     // an incident has other labels as a group
+	timerHeartbeat                   // a heartbeat is forgotten
+	timerReconsider                  // what joined an incident can be judged
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -133,6 +134,12 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		e.note(inc, itsm.EntryState, "closed")
 	case t.kind == timerSLA && due(inc.slaAt):
 		e.review(inc) // publish measures
+	case t.kind == timerReconsider && due(inc.reconsiderAt):
+		inc.reconsiderAt = time.Time{}
+		e.saveIncident(inc)
+		if inc.row.State.Open() {
+			e.reconsider(inc)
+		}
 	case t.kind == timerRegroup:
 		e.regroup(inc.list...)
 	case t.kind == timerForget && !e.opts.Keep && due(inc.forgetDue):

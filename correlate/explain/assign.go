@@ -56,7 +56,9 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 				merges = append(merges, x.joins(c, target, now)...)
 			}
 			if target == nil {
-				target = x.shelter(o, c, now)
+				if target = x.shelter(o, c, now); target != nil && weightOf(o.causes, target.Cause) > 0 {
+					c = choice{target.Cause, x.gather(target.Cause, now)}
+				}
 			}
 			if v.Join = target; target == nil {
 				if opening[c.node] == 0 {
@@ -96,36 +98,60 @@ func (x *Index) choose(o *Observation, now time.Time) choice {
 		return choice{node: None}
 	}
 	top := best(o.causes)
-	score := func(r *reach) int64 {
-		b := x.gather(r.node, now)
-		s := conf(b.strength) * int64(r.weight) / max(1, top)
-		if r.kind == cmdb.Measure && !b.own {
-			s /= 2
-		}
-		return s
-	}
-	pick := &o.causes[0]
-	for i := 1; i < len(o.causes); i++ {
+	arrives := x.arrives(o.causes, func(n cmdb.Node) bool { return n != o.Node && x.reports(n, now) })
+	scores := make([]int64, len(o.causes))
+	pick := 0
+	for i := range o.causes {
 		r := &o.causes[i]
-		if s, most := score(r), score(pick); s > most || s == most && pick.node != o.Node && x.id(r.node) < x.id(pick.node) {
-			pick = r
+		b := x.gather(r.node, now)
+		scores[i] = conf(b.strength) * arrives[i] / max(1, top)
+		if r.kind == cmdb.Measure && !b.own {
+			scores[i] /= 2
+		}
+		if s, most := scores[i], scores[pick]; s > most || s == most && pick != 0 && x.id(r.node) < x.id(o.causes[pick].node) {
+			pick = i
 		}
 	}
 	for {
-		var farther *reach
-		have := x.gather(pick.node, now).strength
+		farther := -1
+		have := x.gather(o.causes[pick].node, now).strength
 		for i := range o.causes {
 			r := &o.causes[i]
-			if r.hops > pick.hops && x.gather(r.node, now).strength-have >= outweighs && 2*score(r) >= score(pick) &&
-				(farther == nil || score(r) > score(farther)) {
-				farther = r
+			if r.hops > o.causes[pick].hops && x.gather(r.node, now).strength-have >= outweighs && 2*scores[i] >= scores[pick] &&
+				(farther < 0 || scores[i] > scores[farther]) {
+				farther = i
 			}
 		}
-		if farther == nil {
-			return choice{pick.node, x.gather(pick.node, now)}
+		if farther < 0 {
+			return choice{o.causes[pick].node, x.gather(o.causes[pick].node, now)}
 		}
 		pick = farther
 	}
+}
+
+// arrives is how much of a failure of each cause arrives, in percent, where the items on the way that report are known to be
+// hurt: over them it is certain to have come.
+func (x *Index) arrives(causes []reach, reports func(cmdb.Node) bool) []int64 {
+	out := make([]int64, len(causes))
+	for i := range causes {
+		r := &causes[i]
+		switch via := int(r.via); {
+		case i == 0 || via == 0:
+			out[i] = int64(r.weight)
+		case reports(causes[via].node):
+			out[i] = out[via]
+		default:
+			out[i] = out[via] * int64(r.weight) / max(1, int64(causes[via].weight))
+		}
+	}
+	return out
+}
+
+// reports tells whether an item itself reports something now.
+func (x *Index) reports(n cmdb.Node, now time.Time) bool {
+	own := false
+	x.near(n, now, func(e *entry) { own = own || e.self })
+	return own
 }
 
 // target is the open hypothesis that a cause stands for: the one that says so, else the one that

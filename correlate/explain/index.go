@@ -66,9 +66,10 @@ type expectation struct {
 type body struct {
 	items   map[cmdb.Node]*itemIn
 	entries map[cmdb.Node]*entry
-	total   int64    // sum over items of their best weight
-	top     []*entry // the entries that explain most, unordered
-	onset   time.Time
+	total   int64     // sum over items of their best weight
+	top     []*entry  // the entries that explain most, unordered
+	onset   time.Time // the earliest
+	started []start   // by minute
 	cause   cmdb.Node // under which it stands in Index.causes
 	filed   bool
 }
@@ -78,6 +79,7 @@ type body struct {
 type itemIn struct {
 	observations []*Observation
 	onset        time.Time // the earliest
+	telling      int64     // how much what it reports says of a cause, in thousandths of one usual type of alert
 	ways         []way
 	types        []typeCount
 }
@@ -95,6 +97,12 @@ type typeCount struct {
 	most  float64   // the greatest magnitude
 }
 
+// knows tells whether an observation says nothing that the item does not say already.
+func (in *itemIn) knows(o *Observation) bool {
+	return slices.ContainsFunc(in.ways, func(w way) bool { return slices.Equal(w.causes, o.causes) }) &&
+		slices.ContainsFunc(in.types, func(t typeCount) bool { return t.name == o.Type && t.most >= o.Magnitude && !o.Onset.Before(t.onset) })
+}
+
 func (in *itemIn) add(o *Observation) {
 	in.observations = append(in.observations, o)
 	if in.onset.IsZero() || o.Onset.Before(in.onset) {
@@ -106,6 +114,11 @@ func (in *itemIn) add(o *Observation) {
 	} else {
 		in.ways = append(in.ways, way{o.causes, 1})
 	}
+	in.note(o)
+}
+
+// note counts the type of an observation.
+func (in *itemIn) note(o *Observation) {
 	if i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type }); i >= 0 {
 		in.types[i].count++
 		if o.Onset.Before(in.types[i].onset) {
@@ -264,14 +277,21 @@ func (x *Index) Attach(o *Observation, h *Hypothesis) {
 		in = &itemIn{}
 		b.items[o.Node] = in
 	}
-	x.credit(o, h, in.ways, 1)
-	if h == x.pending {
+	if in.knows(o) {
 		in.add(o)
-	} else {
+		x.file(h)
+		return
+	}
+	x.account(o.Node, in, h, -1)
+	if h != x.pending {
 		x.report(o.Node, in, -1)
-		in.add(o)
+	}
+	in.add(o)
+	in.telling = x.tellingOf(in)
+	if h != x.pending {
 		x.report(o.Node, in, 1)
 	}
+	x.account(o.Node, in, h, 1)
 	x.file(h)
 }
 
@@ -283,17 +303,24 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 	}
 	b := &h.body
 	in := b.items[o.Node]
-	if h == x.pending {
-		in.remove(o)
-	} else {
+	x.account(o.Node, in, h, -1)
+	if h != x.pending {
 		x.report(o.Node, in, -1)
-		in.remove(o)
+	}
+	in.remove(o)
+	in.telling = x.tellingOf(in)
+	if h != x.pending {
 		x.report(o.Node, in, 1)
+	}
+	x.account(o.Node, in, h, 1)
+	for i := range o.causes {
+		if e := b.entries[o.causes[i].node]; e != nil && e.items <= 0 && !e.self {
+			x.shut(e)
+		}
 	}
 	if len(in.observations) == 0 {
 		delete(b.items, o.Node)
 	}
-	x.credit(o, h, in.ways, -1)
 	if h == x.pending {
 		return
 	}
@@ -309,48 +336,90 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 	}
 }
 
-// credit adds (sign 1) or takes back (-1) what o brings to the entries of its possible causes
-// beside the other observations of its item: an item counts once, with its greatest weight.
-func (x *Index) credit(o *Observation, h *Hypothesis, others []way, sign int64) {
-	for i := range others {
-		if slices.Equal(others[i].causes, o.causes) {
-			return
-		}
-	}
+// account adds (sign 1) or takes back (-1) what an item brings to the entries of its possible causes: it counts once,
+// with the greatest share of a failure that arrives, times how much it tells. Entries that are left empty stay.
+func (x *Index) account(n cmdb.Node, in *itemIn, h *Hypothesis, sign int64) {
 	b := &h.body
-	have := int64(0)
-	for i := range others {
-		have = max(have, best(others[i].causes))
-	}
-	b.total += sign * max(0, best(o.causes)-have)
-	for i := range o.causes {
-		r := &o.causes[i]
-		have := int64(0)
-		for j := range others {
-			have = max(have, weightOf(others[j].causes, r.node))
-		}
-		delta, fresh := max(0, int64(r.weight)-have), have == 0
-		if delta == 0 && !fresh {
-			continue
-		}
-		e := b.entries[r.node]
-		if e == nil {
-			e = x.open(h, r.node)
-		}
-		e.mass += sign * delta
-		switch r.node {
-		case o.Node:
-			if fresh {
-				e.self = sign > 0
+	most := int64(0)
+	for i := range in.ways {
+		most = max(most, best(in.ways[i].causes))
+		for _, r := range in.ways[i].causes {
+			first := true
+			for j := range in.ways {
+				if j == i {
+					continue
+				}
+				switch k := slices.IndexFunc(in.ways[j].causes, func(o reach) bool { return o.node == r.node }); {
+				case k < 0:
+				case j < i:
+					first = false
+				default:
+					if o := in.ways[j].causes[k]; o.weight > r.weight || o.weight == r.weight && o.kind < r.kind {
+						r.weight, r.kind = o.weight, o.kind
+					}
+				}
 			}
-		default:
-			e.count(x.g.ClassID(o.Node), r.kind, sign*delta, sign, fresh)
+			if first {
+				x.credit(n, h, &r, sign*int64(r.weight)*in.telling/1000, sign)
+			}
 		}
-		if e.mass <= 0 && e.items <= 0 && !e.self {
-			x.shut(e)
-		} else if sign > 0 {
-			b.rise(e, x)
+	}
+	b.total += sign * most * in.telling / 1000
+	for i := range in.types {
+		b.start(in.types[i].onset, sign*int64(1000*beyond(in.types[i].most)))
+	}
+}
+
+// start is how much began within one minute.
+type start struct{ minute, mass int64 }
+
+func (b *body) start(at time.Time, mass int64) {
+	minute := at.Unix() / 60
+	i, found := slices.BinarySearchFunc(b.started, minute, func(s start, m int64) int { return cmp.Compare(s.minute, m) })
+	if !found {
+		b.started = slices.Insert(b.started, i, start{minute: minute})
+	}
+	if b.started[i].mass += mass; b.started[i].mass == 0 {
+		b.started = slices.Delete(b.started, i, i+1)
+	}
+}
+
+// surge is when most of it began: the first minute of the three in which most did. What a single alert reported long before
+// is not when the trouble began.
+func (b *body) surge() time.Time {
+	best, at := int64(0), int64(0)
+	for i, s := range b.started {
+		sum := int64(0)
+		for _, o := range b.started[i:] {
+			if o.minute >= s.minute+int64(fade/time.Minute) {
+				break
+			}
+			sum += o.mass
 		}
+		if sum > best {
+			best, at = sum, s.minute
+		}
+	}
+	if from := time.Unix(60*at, 0).UTC(); from.After(b.onset) {
+		return from
+	}
+	return b.onset
+}
+
+// credit counts an item in with one of its possible causes.
+func (x *Index) credit(n cmdb.Node, h *Hypothesis, r *reach, mass, sign int64) {
+	e := h.body.entries[r.node]
+	if e == nil {
+		e = x.open(h, r.node)
+	}
+	e.mass += mass
+	if r.node == n {
+		e.self = sign > 0
+	} else {
+		e.count(x.g.ClassID(n), r.kind, mass, sign)
+	}
+	if sign > 0 {
+		h.body.rise(e, x)
 	}
 }
 
@@ -371,7 +440,7 @@ func weightOf(causes []reach, n cmdb.Node) int64 {
 	return 0
 }
 
-func (e *entry) count(class uint16, kind cmdb.Kind, mass, sign int64, fresh bool) {
+func (e *entry) count(class uint16, kind cmdb.Kind, mass, sign int64) {
 	i := slices.IndexFunc(e.classes, func(c classCount) bool { return c.class == class && c.kind == kind })
 	if i < 0 {
 		e.classes = append(e.classes, classCount{class: class, kind: kind})
@@ -379,10 +448,8 @@ func (e *entry) count(class uint16, kind cmdb.Kind, mass, sign int64, fresh bool
 	}
 	c := &e.classes[i]
 	c.mass += mass
-	if fresh {
-		c.items += int32(sign) //nolint:gosec // 1 or -1
-		e.items += int32(sign) //nolint:gosec // 1 or -1
-	}
+	c.items += int32(sign) //nolint:gosec // 1 or -1
+	e.items += int32(sign) //nolint:gosec // 1 or -1
 	if c.items == 0 {
 		e.classes = slices.Delete(e.classes, i, i+1)
 	}

@@ -52,11 +52,12 @@ func (x *Index) refile(h *Hypothesis) {
 
 func (x *Index) rank(now time.Time, h *Hypothesis) []ranked {
 	var list []ranked
+	p := x.inside(now, h)
 	for _, e := range h.body.top {
 		if slices.Contains(h.RejectedItems, e.node) {
 			continue
 		}
-		list = append(list, x.candidates(now, h, e)...)
+		list = append(list, x.candidates(now, h, e, p)...)
 	}
 	if h.ConfirmedItem != None {
 		list = slices.DeleteFunc(list, func(r ranked) bool { return r.node == h.ConfirmedItem && r.change == nil })
@@ -88,9 +89,13 @@ func compareBool(a, b bool) int {
 }
 
 // candidates are an item as a cause of h and, apart from it, the change that it saw.
-func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
+func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry, p *neighbourhood) []ranked {
 	b := belief{context: x.context[e.node] > 0, first: x.first(h, e)}
 	b.add(e)
+	if p != nil {
+		b.classes = slices.Clone(b.classes)
+		p.exactly(e.node, &b)
+	}
 	others := belief{}
 	x.near(e.node, now, func(o *entry) {
 		if o.h != h {
@@ -101,7 +106,7 @@ func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
 	x.weigh(e.node, &b, h.body.onset, now, h.RejectedChanges)
 	share := min(1000, 1000*e.mass/max(1, h.body.total))
 	fits := conf(b.strength) * share / 1000
-	x.judge(h, e, &b, now)
+	x.judge(h, e, &b, now, p)
 	accounts := strengthAll * share / 1000
 	if b.items < 2 && !b.own {
 		accounts /= 2
@@ -117,10 +122,14 @@ func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry) []ranked {
 }
 
 // judge weighs a belief again for the ranking of causes, by how surprising what the item and its members report is.
-func (x *Index) judge(h *Hypothesis, e *entry, b *belief, now time.Time) {
+func (x *Index) judge(h *Hypothesis, e *entry, b *belief, now time.Time, p *neighbourhood) {
 	if b.own {
-		b.blamed = x.blames(e.node, h.body.items[e.node], h.body.onset)
-		b.strength += b.blamed - b.ownStrength()
+		var explained map[typeOf]int
+		if p != nil {
+			explained = p.explained(e.node)
+		}
+		b.blamed = x.blames(e.node, h, h.body.surge(), explained)
+		b.strength += b.blamed - strengthOwn*b.telling/1000
 	}
 	first := true
 	for i := range b.classes {
@@ -131,7 +140,7 @@ func (x *Index) judge(h *Hypothesis, e *entry, b *belief, now time.Time) {
 		b.net[i] = 0
 		if first {
 			first = false
-			b.net[i] = x.shares(e.node, now, h.body.onset, b.needed > 0, func(m cmdb.Node) *itemIn { return h.body.items[m] })
+			b.net[i] = x.shares(e.node, now, h.body.surge(), b.needed > 0, func(m cmdb.Node) *itemIn { return h.body.items[m] })
 			b.strength += b.net[i]
 		}
 	}

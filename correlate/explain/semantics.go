@@ -144,6 +144,9 @@ func split(s string) []string {
 // self stands beside the kinds of cmdb: the observation is about the cause itself.
 const self cmdb.Kind = 200
 
+// caller also stands beside them: the cause depends on the item, and sends it another traffic when it is hurt.
+const caller cmdb.Kind = 201
+
 // travels is the editable table of how likely the failure of the cause shows as the symptom on the
 // item, by the relation nearest to the item, in percent. 0: it does not travel so.
 func travels(k cmdb.Kind) [symptoms]int {
@@ -151,6 +154,8 @@ func travels(k cmdb.Kind) [symptoms]int {
 	//                          other down error latency traffic saturation starved blocked
 	case self:
 		return [symptoms]int{80, 80, 80, 80, 80, 80, 10, 10}
+	case caller:
+		return [symptoms]int{0, 0, 0, 0, 70, 0, 0, 0}
 	case cmdb.Group:
 		return [symptoms]int{70, 60, 90, 90, 70, 70, 0, 0}
 	case cmdb.Member:
@@ -188,7 +193,7 @@ func passes(k cmdb.Kind) int {
 		return 80
 	case cmdb.Group:
 		return 70
-	case cmdb.Depends, cmdb.Part:
+	case cmdb.Depends, cmdb.Part, caller:
 		return 60
 	case cmdb.Member:
 		return 40
@@ -199,7 +204,7 @@ func passes(k cmdb.Kind) int {
 // apart tells whether the effect of such a relation still runs and reports, though badly, when
 // its cause is gone. Over the others it is unreachable with the cause.
 func apart(k cmdb.Kind) bool {
-	return k == cmdb.Depends || k == cmdb.Control || k == cmdb.Starve || k == cmdb.Block
+	return k == cmdb.Depends || k == caller || k == cmdb.Control || k == cmdb.Starve || k == cmdb.Block
 }
 
 // sentence says the relation in words that can be checked.
@@ -225,6 +230,8 @@ func sentence(k cmdb.Kind, item, cause string) string {
 		return item + " feeds " + cause
 	case cmdb.Measure:
 		return item + " measures " + cause
+	case caller:
+		return cause + " depends on " + item
 	}
 	return item + " reports it itself"
 }
@@ -246,6 +253,8 @@ func those(k cmdb.Kind, class, cause string) string {
 		return class + " items fed by " + cause
 	case cmdb.Block:
 		return class + " items that feed " + cause
+	case caller:
+		return class + " items that get their traffic by way of " + cause
 	case cmdb.Member, cmdb.Part:
 		return class + " items that " + cause + " belongs to"
 	}

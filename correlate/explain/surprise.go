@@ -27,6 +27,9 @@ const strengthTold = 200
 // fade is the time after which what begins later than the trouble says less of its cause, by a factor of e.
 const fade = 3 * time.Minute
 
+// stale is the time by which what began before the trouble says less of its cause, by a factor of e.
+const stale = 10 * time.Minute
+
 // surprise is the evidence, in nats, of an alert that a cause raises with probability q and that is there anyway with
 // probability p (noisy-or).
 func surprise(p, q float64) float64 {
@@ -36,8 +39,8 @@ func surprise(p, q float64) float64 {
 // weight is what one type of alerts says, in thousandths of strength; integers, so that the order of a sum does not
 // matter. It is there anyway with probability p, and with probability q when its cause is.
 func (t *typeCount) weight(p, q float64, since time.Time) int64 {
-	late := max(0, t.onset.Sub(since))
-	return int64(math.Round(perNat * surprise(p, q) * math.Exp(-float64(late)/float64(fade)) * beyond(t.most)))
+	late, early := max(0, t.onset.Sub(since)), max(0, since.Sub(t.onset))
+	return int64(math.Round(perNat * surprise(p, q) * math.Exp(-float64(late)/float64(fade)-float64(early)/float64(stale)) * beyond(t.most)))
 }
 
 // usualMagnitude is how far beyond normal a value usually is when it alerts; then it says neither more nor less than
@@ -52,9 +55,24 @@ func beyond(magnitude float64) float64 {
 	return max(0.5, math.Log1p(magnitude)/math.Log1p(usualMagnitude))
 }
 
+// tellingOf grows slowly with the types of alerts, which have much in common, and with how far beyond normal they are.
+func (x *Index) tellingOf(in *itemIn) int64 {
+	most, families := 0.0, 0
+	for i := range in.types {
+		t := &in.types[i]
+		most = max(most, beyond(t.most))
+		name := x.familyOf(t.name)
+		if !slices.ContainsFunc(in.types[:i], func(o typeCount) bool { return x.familyOf(o.name) == name }) {
+			families++
+		}
+	}
+	return int64(math.Round(1000 * most * (1 + math.Log(float64(max(1, families)))/3)))
+}
+
 // blames is what the alerts of an item say of the item itself as a cause. Types that differ only in numbers (templates
 // of a log, disks of a host) are hardly independent: beyond the strongest they add little.
-func (x *Index) blames(n cmdb.Node, in *itemIn, since time.Time) int64 {
+func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained map[typeOf]int) int64 {
+	in := h.body.items[n]
 	class := x.g.ClassID(n)
 	around := x.peers.of(n)
 	sum := int64(0)
@@ -66,9 +84,12 @@ func (x *Index) blames(n cmdb.Node, in *itemIn, since time.Time) int64 {
 	var families []family
 	for i := range in.types {
 		t := &in.types[i]
+		if x.symptomOf(t.name) == symptomTraffic && x.called(n, func(m cmdb.Node) bool { return h.body.items[m] != nil }) {
+			continue // its callers are hurt: so is their traffic
+		}
 		key := typeOf{class, t.name}
-		p := x.chance(n, key, around.having[key]-1, around.sizes[class]-1, since)
-		w := t.weight(p, likelyOwn, since)
+		p := x.chance(n, key, around.having[key]-max(1, explained[key]), around.sizes[class]-max(1, explained[key]), since)
+		w := t.weight(p, float64(travels(self)[x.symptomOf(t.name)])/100, since)
 		name := x.familyOf(t.name)
 		if name == t.name {
 			sum += w
@@ -86,6 +107,36 @@ func (x *Index) blames(n cmdb.Node, in *itemIn, since time.Time) int64 {
 		sum += int64(math.Round(float64(f.most) * (1 + math.Log(float64(f.count))/3)))
 	}
 	return sum
+}
+
+// unusual is how far what an item reports exceeds, at most once, what one item in twenty has anyway, when a cause explains
+// so many items that have it.
+func (x *Index) unusual(n cmdb.Node, types []typeCount, explained map[typeOf]int, since time.Time) float64 {
+	class, around := x.g.ClassID(n), x.peers.of(n)
+	sum, all := 0.0, 0.0
+	for i := range types {
+		t := &types[i]
+		key := typeOf{class, t.name}
+		k := max(1, explained[key])
+		weight := beyond(t.most)
+		p := x.chance(n, key, around.having[key]-k, around.sizes[class]-k, since)
+		sum += weight * min(1, surprise(p, likelyOwn)/surprise(0.05, likelyOwn))
+		all += weight
+	}
+	return sum / max(all, 1e-9)
+}
+
+// called tells whether something that depends on an item reports as well.
+func (x *Index) called(n cmdb.Node, reports func(cmdb.Node) bool) bool {
+	edges := x.g.Down(n)
+	return slices.ContainsFunc(edges[:min(len(edges), x.cfg.FanOut)], func(e cmdb.Edge) bool {
+		return e.Kind == cmdb.Depends && reports(e.Node)
+	})
+}
+
+// trafficOnly tells whether all that an item reports is that its traffic is another one.
+func (x *Index) trafficOnly(in *itemIn) bool {
+	return !slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) != symptomTraffic })
 }
 
 // rare says which of its alerts is the least usual among the items like it.

@@ -34,6 +34,9 @@ func (x *Index) walk(o *Observation) []reach {
 	for i := 0; i < len(list); i++ {
 		from := list[i]
 		edges := x.g.Up(from.node)
+		if s == symptomTraffic && (from.kind == self || from.last == caller) {
+			edges = x.callers(from.node, edges)
+		}
 		if len(edges) > x.cfg.FanOut {
 			edges, o.limit = edges[:x.cfg.FanOut], limitFanOut
 		}
@@ -66,11 +69,24 @@ func (x *Index) walk(o *Observation) []reach {
 	return list
 }
 
+// callers are what may hurt an item, and before it what depends on it: whose trouble changes its traffic.
+func (x *Index) callers(n cmdb.Node, up []cmdb.Edge) []cmdb.Edge {
+	var out []cmdb.Edge
+	for _, e := range x.g.Down(n) {
+		if e.Kind == cmdb.Depends {
+			e.Kind = caller
+			out = append(out, e)
+		}
+	}
+	return append(out, up...)
+}
+
 // What may end a walk before it has come to its end, by the keys of the configuration.
 const (
 	limitHops       = "hops"
 	limitFanOut     = "fan_out"
 	limitCandidates = "candidates"
+	limitUnits      = "units" // of a reconsideration
 )
 
 // limit names what keeps a walk with so many causes from taking another one behind from.
@@ -141,6 +157,11 @@ func (x *Index) Rewire(touched []cmdb.Node) {
 			below[n] = true
 			for _, e := range x.g.Down(n) {
 				next = append(next, e.Node)
+			}
+			for _, e := range x.g.Up(n) {
+				if e.Kind == cmdb.Depends { // whose traffic it changes
+					next = append(next, e.Node)
+				}
 			}
 		}
 		level = next

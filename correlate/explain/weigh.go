@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +31,7 @@ func conf(strength int64) int64 {
 // belief is what speaks for one item being a cause, over some hypotheses around it.
 type belief struct {
 	own      bool
-	types    int // of the cause's own alerts
+	telling  int64 // how much its own alerts say, in thousandths
 	context  bool
 	first    bool // it reported before all others
 	items    int32
@@ -76,7 +75,7 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	}
 	b.strength = covered + b.changed
 	if b.own {
-		b.strength += b.ownStrength()
+		b.strength += strengthOwn * b.telling / 1000
 	}
 	if b.needed > 0 && !b.own {
 		b.strength += strengthShort
@@ -132,15 +131,10 @@ func (x *Index) down(in *itemIn) bool {
 	return in != nil && slices.ContainsFunc(in.types, func(t typeCount) bool { return x.symptomOf(t.name) == symptomDown })
 }
 
-// ownStrength grows slowly with the types of alerts: they have much in common.
-func (b *belief) ownStrength() int64 {
-	return int64(math.Round(strengthOwn * (1 + math.Log(float64(max(1, b.types)))/3)))
-}
-
 func (b *belief) add(e *entry) {
 	b.own = b.own || e.self
 	if e.self {
-		b.types = max(b.types, len(e.h.body.items[e.node].types))
+		b.telling = max(b.telling, e.h.body.items[e.node].telling)
 	}
 	b.items += e.items
 next:
@@ -179,15 +173,20 @@ func (x *Index) gather(n cmdb.Node, now time.Time) belief {
 	}
 	b := belief{context: x.context[n] > 0}
 	since := now
+	traffic := true // is all that it reports itself
 	x.near(n, now, func(e *entry) {
 		if x.ruledOut(e.h, n) {
 			return
 		}
 		b.add(e)
+		traffic = traffic && (!e.self || x.trafficOnly(e.h.body.items[n]))
 		if onset := e.h.body.onset; onset.Before(since) {
 			since = onset
 		}
 	})
+	if b.own && traffic && x.called(n, func(m cmdb.Node) bool { return x.reports(m, now) }) {
+		b.own, b.telling = false, 0
+	}
 	x.weigh(n, &b, since, now, nil)
 	if b.strength > 0 && !b.own && x.branched(n, &b, now) {
 		b.strength = 0

@@ -58,7 +58,7 @@ func (x *Index) covers(n cmdb.Node, b *belief, i int) string {
 // when the cause has it, else the first that it has.
 func (x *Index) toward(n cmdb.Node, kind cmdb.Kind) cmdb.Kind {
 	edges := x.g.Down(n)
-	if len(edges) == 0 || slices.ContainsFunc(edges, func(e cmdb.Edge) bool { return e.Kind == kind }) {
+	if kind == caller || len(edges) == 0 || slices.ContainsFunc(edges, func(e cmdb.Edge) bool { return e.Kind == kind }) {
 		return kind
 	}
 	return edges[0].Kind

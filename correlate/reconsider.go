@@ -1,0 +1,90 @@
+package correlate
+
+import (
+	"fmt"
+	"slices"
+
+	"signalbox/itsm"
+)
+
+// watchJoined makes sure that an incident is reconsidered when what joined it can be judged: alerts of one fault come one
+// after the other, and the first must be put somewhere before the others are known.
+func (e *Engine) watchJoined(inc *incident) {
+	if !inc.reconsiderAt.IsZero() || inc.hyp.Group != "" {
+		return
+	}
+	inc.reconsiderAt = e.clock.Add(e.cfg.Correlate.Detection)
+	e.timers.push(timer{at: inc.reconsiderAt, kind: timerReconsider, ordinal: inc.ordinal})
+}
+
+// reconsider looks at an incident and those around it at once, and moves, splits and merges what has another cause.
+func (e *Engine) reconsider(inc *incident) {
+	opened := map[int]*incident{}
+	for _, m := range e.index.Reconsider(e.clock, inc.hyp) {
+		from := e.incidents[m.From.Ordinal]
+		members := make([]*member, 0, len(m.Observations))
+		for _, mm := range from.list {
+			if slices.Contains(m.Observations, mm.obs) {
+				members = append(members, mm)
+			}
+		}
+		to := opened[m.New]
+		if m.To != nil {
+			to = e.incidents[m.To.Ordinal].present(e)
+		}
+		if len(members) == 0 || to == from || len(members) == len(from.list) && to == nil {
+			continue
+		}
+		why := "they come from " + e.graph.Name(m.Cause)
+		if len(members) < len(from.list) {
+			for _, mm := range members {
+				mm.evidence = m.Evidence[slices.Index(m.Observations, mm.obs)]
+			}
+		}
+		switch {
+		case len(members) == len(from.list):
+			if from.ordinal < to.ordinal && !from.hyp.Isolated {
+				from, to = to, from
+			}
+			e.merge(from, to, itsm.ByEngine, "both come from "+e.graph.Name(m.Cause))
+		case to == nil:
+			opened[m.New] = e.splitOff(from, members, why)
+		default:
+			e.moveOver(from, to, members, why)
+		}
+	}
+}
+
+// splitOff opens an incident for members that have a cause of their own.
+func (e *Engine) splitOff(from *incident, members []*member, why string) *incident {
+	fresh := e.openSplit(from, members[0])
+	e.carry(from, fresh, members)
+	fresh.row.Links = append(slices.Clone(fresh.row.Links), itsm.Link{Type: itsm.LinkSplitFrom, To: from.row.ID})
+	from.row.Links = append(slices.Clone(from.row.Links), itsm.Link{Type: itsm.LinkSplitTo, To: fresh.row.ID})
+	e.undoable(from, itsm.EntrySplit, itsm.ByEngine, fmt.Sprintf("%d %s split off into %s: %s", len(members), plural("alert", len(members)), fresh.row.Number, why), &undo{
+		Kind: undoSplit, Other: fresh.row.ID, Alerts: fingerprints(members),
+	})
+	e.noteBy(fresh, itsm.EntrySplit, itsm.ByEngine, "split off "+from.row.Number+": "+why)
+	return fresh
+}
+
+// moveOver brings members to the incident of their cause.
+func (e *Engine) moveOver(from, to *incident, members []*member, why string) {
+	e.carry(from, to, members)
+	e.undoable(from, itsm.EntryMoved, itsm.ByEngine, fmt.Sprintf("%d %s moved to %s: %s", len(members), plural("alert", len(members)), to.row.Number, why), &undo{
+		Kind: undoMove, Other: to.row.ID, Alerts: fingerprints(members),
+	})
+	e.noteBy(to, itsm.EntryMoved, itsm.ByEngine, fmt.Sprintf("%d %s moved here from %s: %s", len(members), plural("alert", len(members)), from.row.Number, why))
+}
+
+// carry moves members without a person's decision.
+func (e *Engine) carry(from, to *incident, members []*member) {
+	e.leave(from, members)
+	for _, m := range members {
+		m.via, m.joinedAt = nil, e.clock
+		e.touchMember(m)
+	}
+	e.arrive(to, members)
+	e.touch(from)
+	e.touch(to)
+}
