@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +51,9 @@ func learnCommand(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	if err != nil {
 		return err
 	}
-	result := learn.Learn(h.History, progressOf(p.Stderr, "learning"))
+	told := newProgress(p.Stderr, "learning")
+	result := learn.Learn(h.History, func(share float64) { told.show(share, "") })
+	told.done()
 	file := learn.NewFile(typeLabel, h.items.names, h.Types, result)
 	if err := writeFile(out, file.Write); err != nil {
 		return fmt.Errorf("write patterns: %w", err)
@@ -191,23 +192,4 @@ func (h *history) finish() {
 		}
 	}
 	h.Items, h.Types = len(h.items.names), h.types.names
-}
-
-// progressOf shows the share of some work on one line, where somebody is watching. It may be called from several
-// goroutines.
-func progressOf(w io.Writer, what string) func(share float64) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	return func(share float64) {
-		line := fmt.Sprintf("\r%s %3.0f %%", what, 100*share)
-		if share >= 1 {
-			line = "\r\033[K"
-		}
-		_, _ = io.WriteString(w, line) // only for the eye
-	}
 }

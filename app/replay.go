@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -136,7 +137,7 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	if f.recorded() {
 		runs, err = replayRecorded(ctx, p.Stderr, cfg, &f, first)
 	} else {
-		runs, err = replayFile(ctx, cfg, &f, first)
+		runs, err = replayFile(ctx, p.Stderr, cfg, &f, first)
 	}
 	if err != nil {
 		return err
@@ -171,12 +172,12 @@ func readPatterns(path string) (*learn.File, error) {
 }
 
 // replayFile runs the history of a file, which has one shard.
-func replayFile(ctx context.Context, cfg Config, f *replayFlags, first *itsm.Version) ([]*replayRun, error) {
+func replayFile(ctx context.Context, stderr io.Writer, cfg Config, f *replayFlags, first *itsm.Version) ([]*replayRun, error) {
 	r, err := newReplay(cfg, 0, 1, f.learned)
 	if err != nil {
 		return nil, err
 	}
-	r.first, r.keep, r.try = first, f.assignments != "", f.try
+	r.first, r.keep, r.try, r.told = first, f.assignments != "", f.try, newProgress(stderr, "replaying")
 	return []*replayRun{r}, r.runFile(ctx, f.events)
 }
 
@@ -230,6 +231,8 @@ type replayRun struct {
 	lines  []firingLine
 	keep   bool // keep lines for the assignments
 	try    bool // pass over the rules that the history adopts
+	told   *progress
+	done   func() float64 // the share of the history that was read, negative when nobody knows
 	alerts int
 	last   time.Time
 }
@@ -250,11 +253,19 @@ func newReplay(cfg Config, shard, shards int, patterns *learn.File) (*replayRun,
 }
 
 func (r *replayRun) runFile(ctx context.Context, path string) error {
-	in, closeIn, err := openFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
-	defer closeIn()
+	defer func() { _ = f.Close() }() // only read
+	counted := &countingReader{r: f}
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		r.done = func() float64 { return float64(counted.n.Load()) / float64(info.Size()) }
+	}
+	in, err := decompress(path, counted)
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
 	reader := events.NewReader(in, events.ReaderOptions{Name: path, IgnoreLabels: r.ignore})
 	return r.run(ctx, path, func(ctx context.Context, out chan<- []itsm.Record) error { return readAhead(ctx, reader, out) })
 }
@@ -278,7 +289,9 @@ func (r *replayRun) run(ctx context.Context, name string, source func(context.Co
 				refused = fmt.Errorf("%s: adopt at %s: %w", name, records[i].Time.Format(time.RFC3339Nano), fault)
 			}
 		}
+		r.tell()
 	}
+	r.told.done()
 	if err := errors.Join(refused, group.Wait()); err != nil {
 		return err
 	}
@@ -286,6 +299,28 @@ func (r *replayRun) run(ctx context.Context, name string, source func(context.Co
 		r.engine.Advance(r.last)
 	}
 	return nil
+}
+
+// tell says how far the history has come.
+func (r *replayRun) tell() {
+	share := -1.0
+	if r.done != nil {
+		share = r.done()
+	}
+	r.told.show(share, fmt.Sprintf("%d alerts, %s", r.alerts, r.last.Format(time.DateTime)))
+}
+
+// countingReader counts what was read; the count may be read meanwhile.
+type countingReader struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+// Read implements io.Reader.
+func (c *countingReader) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // readAhead sends the records of a file in batches.
@@ -403,15 +438,25 @@ func openFile(path string) (io.Reader, func(), error) {
 		return nil, nil, err
 	}
 	closeFile := func() { _ = f.Close() } // only read
-	if !strings.HasSuffix(path, ".gz") {
-		return bufio.NewReaderSize(f, 1<<20), closeFile, nil
-	}
-	gz, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
+	r, err := decompress(path, f)
 	if err != nil {
 		closeFile()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, err
 	}
-	return gz, closeFile, nil
+	return r, closeFile, nil
+}
+
+// decompress reads what a file holds, by its name.
+func decompress(path string, f io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReaderSize(f, 1<<20)
+	if !strings.HasSuffix(path, ".gz") {
+		return buffered, nil
+	}
+	gz, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return gz, nil
 }
 
 // writeFile writes a file whole: a reader never sees half of it. One that ends in .gz is compressed.
