@@ -301,7 +301,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, restored: &s,
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}

@@ -129,14 +129,17 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 		held = encode(r)
 	}
 	if r.State.Open() || inc.opening {
-		before := inc.bestCause()
+		before, recovered := inc.bestCause(), len(r.Causes) > 0 && r.Causes[0].Recovered
 		r.Causes = e.index.Rank(e.clock, inc.hyp)
+		e.recovered(inc)
 		u.Causes = r.Causes
 		if u.Causes == nil {
 			u.Causes = []itsm.Cause{}
 		}
 		if best := inc.bestCause(); best != before && !inc.opening && len(r.Causes) > 0 {
 			e.noteData(inc, itsm.EntryCause, itsm.ByEngine, "probable cause: "+r.Causes[0].Name, nil)
+		} else if best == before && len(r.Causes) > 0 && r.Causes[0].Recovered != recovered {
+			e.noteData(inc, itsm.EntryCause, itsm.ByEngine, tellRecovery(inc), nil)
 		}
 	}
 	told := r.AlertCounts
@@ -170,6 +173,23 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 	row := r.Row()
 	u.Incident = &row
 	return u, true
+}
+
+// recovered tells of each cause whether what it reported itself is over while others go on.
+func (e *Engine) recovered(inc *incident) {
+	for i := range inc.row.Causes {
+		c := &inc.row.Causes[i]
+		n, ok := e.graph.Node(c.Item)
+		c.Recovered = ok && c.Reporting && inc.nodes[n] > 0 && inc.on[n] == 0 && inc.counts.Firing > 0
+	}
+}
+
+// tellRecovery says what is left when the cause has recovered, or that it is back.
+func tellRecovery(inc *incident) string {
+	if c := &inc.row.Causes[0]; !c.Recovered {
+		return c.Name + " reports again"
+	}
+	return fmt.Sprintf("%s has recovered: %d of %d alerts still fire", inc.row.Causes[0].Name, inc.counts.Firing, inc.counts.Total)
 }
 
 func (inc *incident) bestCause() string {

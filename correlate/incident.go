@@ -25,6 +25,7 @@ type incident struct {
 	firing   [6]int // firing alerts by severity
 	all      [6]int // all alerts by severity
 	nodes    map[cmdb.Node]int
+	on       map[cmdb.Node]int // firing alerts of each
 	front    []cmdb.Node // the first of them, in the order of joining
 	critical [6]int      // items by criticality
 
@@ -69,7 +70,7 @@ const (
 func (e *Engine) openIncident(first *member) *incident {
 	e.opened++
 	e.dirty.counts = true
-	inc := &incident{ordinal: e.opened, nodes: map[cmdb.Node]int{}, undo: map[int]*undo{}, silent: map[string]time.Time{}, servicesOf: cmdb.None, opening: true}
+	inc := &incident{ordinal: e.opened, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, undo: map[int]*undo{}, silent: map[string]time.Time{}, servicesOf: cmdb.None, opening: true}
 	inc.hyp = &explain.Hypothesis{Ordinal: e.opened, Cause: cmdb.None, ConfirmedItem: cmdb.None, LastJoined: e.clock}
 	if first.obs.Node == cmdb.None {
 		inc.hyp.Group = first.obs.Group
@@ -152,6 +153,11 @@ func (inc *incident) tally(m *member, by int) {
 	case itsm.StatusFiring:
 		inc.counts.Firing += by
 		inc.firing[m.alert.severity.Rank()] += by
+		if n := m.alert.node; n != cmdb.None {
+			if inc.on[n] += by; inc.on[n] == 0 {
+				delete(inc.on, n)
+			}
+		}
 		if m.alert.suppressed() {
 			inc.counts.Suppressed += by
 		}
@@ -181,7 +187,7 @@ func (inc *incident) enter(m *member, g *cmdb.Graph) {
 // recount counts everything anew, after members have left or items are other ones.
 func (inc *incident) recount(g *cmdb.Graph) {
 	inc.counts, inc.firing, inc.all, inc.critical = itsm.AlertCounts{}, [6]int{}, [6]int{}, [6]int{}
-	inc.nodes, inc.front, inc.restless, inc.services = map[cmdb.Node]int{}, nil, nil, nil
+	inc.nodes, inc.on, inc.front, inc.restless, inc.services = map[cmdb.Node]int{}, map[cmdb.Node]int{}, nil, nil, nil
 	slices.SortFunc(inc.list, func(a, b *member) int { return cmp.Compare(a.obs.Ordinal, b.obs.Ordinal) })
 	quiet := inc.quietAt
 	for _, m := range inc.list {

@@ -509,6 +509,8 @@ func (w *world) incidentProperty(inc *itsm.Incident, key string) (string, bool) 
 		return best.Item, true
 	case "reporting":
 		return yesNo(best.Reporting), true
+	case "recovered":
+		return yesNo(best.Recovered), true
 	case "score":
 		return fmt.Sprint(best.Score), true
 	case "causes":

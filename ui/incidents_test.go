@@ -79,11 +79,11 @@ func TestListIncidents(t *testing.T) {
 func TestRowsAreTheTopicsBytes(t *testing.T) {
 	w := newWorld(t)
 	w.offbeat = true
-	raw := `{"id":"id1","number":"INC-1","revision":2,"state":"new","causes":[{"item":"a","change":null,"name":"a","class":"c","score":1,"reporting":true}],"later":{"x":[1]}}`
+	raw := `{"id":"id1","number":"INC-1","revision":2,"state":"new","causes":[{"item":"a","change":null,"name":"a","class":"c","score":1,"reporting":true,"recovered":false}],"later":{"x":[1]}}`
 	w.publish(itsm.TopicIncidents, "id1", []byte(raw))
 	for path, want := range map[string]string{
 		"/api/v1/incidents":     `{"incidents":[` + raw + `],"total":1,"next":null}`,
-		"/api/v1/incidents/id1": strings.TrimSuffix(strings.Replace(raw, `"reporting":true`, `"reporting":true,"evidence":[]`, 1), "}") + `,"alerts":[],"alertsNext":null}`,
+		"/api/v1/incidents/id1": strings.TrimSuffix(strings.Replace(raw, `"recovered":false`, `"recovered":false,"evidence":[]`, 1), "}") + `,"alerts":[],"alertsNext":null}`,
 	} {
 		if diff := cmp.Diff(want, string(w.get(path).body)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)

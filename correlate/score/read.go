@@ -201,6 +201,7 @@ type causeLine struct {
 	Class     json.RawMessage `json:"class"`
 	Score     json.RawMessage `json:"score"`
 	Reporting json.RawMessage `json:"reporting"`
+	Recovered json.RawMessage `json:"recovered"`
 	Evidence  json.RawMessage `json:"evidence"`
 }
 

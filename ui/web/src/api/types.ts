@@ -808,6 +808,8 @@ export interface components {
             score: number;
             /** @description False for a cause that is not itself alerting. */
             reporting: boolean;
+            /** @description What the cause reported itself has ended, while other alerts of the incident fire. */
+            recovered: boolean;
         };
         Cause: components["schemas"]["CauseRow"] & {
             evidence: components["schemas"]["Evidence"][];

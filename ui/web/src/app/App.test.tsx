@@ -45,7 +45,7 @@ describe("a line of the board", () => {
   it("says every fact in words: severity, priority, state, cause, how many, who", async () => {
     renderApp([row("1", {
       priority: 1, title: "38 items behind Core switch 2 unreachable", itemCount: 38, alertCounts: { firing: 140, resolved: 0, expired: 0, suppressed: 0, total: 140 },
-      causes: [{ item: "sw-2", change: null, name: "Core switch 2", class: "switch", score: 0.93, reporting: false }],
+      causes: [{ item: "sw-2", change: null, name: "Core switch 2", class: "switch", score: 0.93, reporting: false, recovered: false }],
     })]);
     const words = (await lines())[0]!.textContent;
     for (const w of ["critical", "P1", "INC-000001", "New", "38 items behind Core switch 2 unreachable", "Core switch 2", "not itself reporting", "0.93", "140", "dc-north", "nobody"]) {

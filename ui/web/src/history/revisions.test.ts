@@ -5,7 +5,7 @@ import { row } from "../test/rows";
 import { differences, summary } from "./revisions";
 
 const now = Date.parse("2026-06-01T00:00:00Z");
-const cause = (name: string, score: number, reporting = true) => ({ item: name, change: null, name, class: "switch", score, reporting });
+const cause = (name: string, score: number, reporting = true) => ({ item: name, change: null, name, class: "switch", score, reporting, recovered: false });
 
 beforeEach(() => shownZone.set("utc"));
 afterEach(() => shownZone.set(""));

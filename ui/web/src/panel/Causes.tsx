@@ -50,7 +50,7 @@ function CauseLine({ cause, rank, row, dead }: CauseLineProps) {
         <span className="rk">{rank}</span>
         <ClassIcon kind={cause.class} change={cause.change !== null} silent={!cause.reporting} />
         <button type="button" className="nm clip" aria-expanded={open} title="Its evidence" onClick={() => setOpen(!open)}>
-          <b>{cause.name}</b> {!cause.reporting && <span className="muted">not itself reporting</span>}{cause.change !== null && <span className="muted">change</span>}
+          <b>{cause.name}</b> {!cause.reporting && <span className="muted">not itself reporting</span>}{cause.recovered && <span className="muted">recovered</span>}{cause.change !== null && <span className="muted">change</span>}
         </button>
         <span className="bar" aria-hidden="true"><i style={{ width: `${cause.score * 100}%` }} /></span>
         <span className="num ink">{cause.score.toFixed(2)}</span>

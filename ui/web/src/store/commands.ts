@@ -254,6 +254,6 @@ export function asRow(incident: Incident): Row {
   const { alerts, alertsNext, causes, ...fields } = incident;
   return {
     ...fields,
-    causes: causes.map(({ item, change, name, class: kind, score, reporting }) => ({ item, change, name, class: kind, score, reporting })),
+    causes: causes.map(({ item, change, name, class: kind, score, reporting, recovered }) => ({ item, change, name, class: kind, score, reporting, recovered })),
   };
 }

@@ -12,7 +12,7 @@ export function row(id: string, part: Partial<Row> = {}): Row {
     snoozedUntil: null, resolvedAt: null, resolutionCode: null, resolutionNotes: null, closedAt: null, reopenCount: 0, flapping: false,
     mergedInto: null, links: [], externalRefs: [], items: ["sw-1"], itemCount: 1, sla: [], slaDueAt: null,
     alertCounts: { firing: 1, resolved: 0, expired: 0, suppressed: 0, total: 1 },
-    causes: [{ item: "sw-1", change: null, name: "Core switch 1", class: "switch", score: 0.93, reporting: true }],
+    causes: [{ item: "sw-1", change: null, name: "Core switch 1", class: "switch", score: 0.93, reporting: true, recovered: false }],
     ...part,
   };
 }
