@@ -26,8 +26,8 @@ type incident struct {
 	all      [6]int // all alerts by severity
 	nodes    map[cmdb.Node]int
 	on       map[cmdb.Node]int // firing alerts of each
-	front    []cmdb.Node // the first of them, in the order of joining
-	critical [6]int      // items by criticality
+	front    []cmdb.Node       // the first of them, in the order of joining
+	critical [6]int            // items by criticality
 
 	seq        int // timeline entries so far
 	entries    []itsm.Entry

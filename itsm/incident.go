@@ -67,7 +67,7 @@ type Cause struct {
 	Class     string     `json:"class"` // of the item
 	Score     float64    `json:"score"` // 0 … 1, comparable between incidents
 	Reporting bool       `json:"reporting"`
-	Recovered bool       `json:"recovered"`          // what it reported itself has ended, while other alerts of the incident fire
+	Recovered bool       `json:"recovered"`         // what it reported itself has ended, while other alerts of the incident fire
 	Evidence  []Evidence `json:"evidence,omitzero"` // absent in rows
 }
 
