@@ -178,6 +178,52 @@ func BenchmarkStorm(b *testing.B) {
 	b.ReportMetric(float64(10_000*b.N)/b.Elapsed().Seconds(), "alerts/s")
 }
 
+// BenchmarkReconsider looks at a rack's trouble and all around it: 30 hosts of which each reports two things, one in three has
+// an application that reports as well, and the service over all of them.
+func BenchmarkReconsider(b *testing.B) {
+	e, now := loaded(b, 10_000, 0)
+	for h := range 30 {
+		now = now.Add(time.Second)
+		host := fmt.Sprintf("host-3-%d", h)
+		in := itsm.Input{Alerts: []itsm.Alert{
+			firing(now, map[string]string{"alertname": "TargetDown", "host": host}), firing(now, map[string]string{"alertname": "DiskFull", "host": host}),
+		}}
+		if h%3 == 0 {
+			in.Alerts = append(in.Alerts, firing(now, map[string]string{"alertname": "ErrorRate", "app": fmt.Sprintf("app-3-%d-0", h)}))
+		}
+		e.Apply(now, in)
+	}
+	inc := e.inOrder()[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		e.index.Reconsider(now, inc.hyp)
+	}
+}
+
+// BenchmarkReconsiderAll is what follows a minute after applications here and there have failed that have little to do with
+// each other.
+func BenchmarkReconsiderAll(b *testing.B) {
+	alerts, incidents := 0, 0
+	for range b.N {
+		b.StopTimer()
+		e, now := loaded(b, 100_000, 0)
+		alerts = 0
+		for rack := range 800 {
+			for h := rack % 7; h < 40; h += 7 {
+				now = now.Add(time.Millisecond)
+				app := fmt.Sprintf("app-%d-%d-0", rack, h)
+				e.Apply(now, itsm.Input{Alerts: []itsm.Alert{firing(now, map[string]string{"alertname": "ErrorRate", "app": app})}})
+				alerts++
+			}
+		}
+		incidents = len(e.incidents)
+		b.StartTimer()
+		e.Advance(now.Add(2 * time.Minute))
+	}
+	b.ReportMetric(float64(incidents), "incidents")
+	b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(alerts*b.N), "µs/alert")
+}
+
 // BenchmarkRestore is a recovery with 100,000 active alerts.
 func BenchmarkRestore(b *testing.B) {
 	e, err := New(Options{Shards: 1, Config: DefaultConfig()})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/cmdb"
@@ -94,6 +95,9 @@ func (x *Index) around(now time.Time, h *Hypothesis) *neighbourhood {
 	}
 	p.hyps = []*Hypothesis{h}
 	for _, e := range h.body.top {
+		if e.node != h.Cause && x.gather(e.node, now).strength <= 0 {
+			continue // what is hurt around it has nothing to do with it
+		}
 		x.near(e.node, now, func(o *entry) {
 			if o.h == x.pending || !movable(o.h) || len(p.hyps) >= maxHypotheses {
 				return
@@ -151,7 +155,7 @@ func (p *neighbourhood) unusual(c cmdb.Node) {
 	for i := range p.of[c] {
 		m := &p.of[c][i]
 		if m.u.node != c {
-			m.mass = int64(math.Round(float64(m.mass) * p.x.unusual(m.u.node, m.u.in.types, explained, p.since)))
+			m.mass = m.mass * p.x.unusual(m.u.node, m.u.in.types, explained, p.since) / 1000
 		}
 	}
 }
@@ -226,13 +230,13 @@ func (p *neighbourhood) together(c cmdb.Node) {
 		if m.u.node == c {
 			continue
 		}
-		m.mass = int64(math.Round(float64(m.mass) * p.agree(own, m.u)))
+		m.mass = m.mass * p.agree(own, m.u) / 1000
 	}
 }
 
-// agree is how well what an item reports agrees with what its cause reports, in time.
-func (p *neighbourhood) agree(own []*unit, u *unit) float64 {
-	sum, all := 0.0, 0.0
+// agree is how well what an item reports agrees with what its cause reports, in time, in thousandths.
+func (p *neighbourhood) agree(own []*unit, u *unit) int64 {
+	var m mean
 	for i := range u.in.types {
 		t := &u.in.types[i]
 		most := 0.0
@@ -242,10 +246,9 @@ func (p *neighbourhood) agree(own []*unit, u *unit) float64 {
 				most = max(most, math.Exp(-float64(apart)/float64(togetherWithin)))
 			}
 		}
-		weight := beyond(t.most)
-		sum, all = sum+weight*most, all+weight
+		m.add(beyond(t.most), most)
 	}
-	return sum / max(all, 1e-9)
+	return m.thousandths()
 }
 
 // togetherWithin is the time after which what begins apart from its cause speaks less for it, by a factor of e.
@@ -288,7 +291,11 @@ func (p *neighbourhood) take(h *Hypothesis) {
 		}
 		for _, u := range p.units[first:] {
 			u.telling = p.x.tellingOf(&u.in)
+			slices.SortFunc(u.in.types, func(a, b typeCount) int { return strings.Compare(a.name, b.name) })
 		}
+		slices.SortFunc(p.units[first:], func(a, b *unit) int {
+			return cmp.Or(strings.Compare(a.in.types[0].name, b.in.types[0].name), a.onset.Compare(b.onset), cmp.Compare(len(a.causes), len(b.causes)))
+		})
 	}
 }
 
@@ -451,7 +458,12 @@ func (p *neighbourhood) weigh(c cmdb.Node, part func(member) int64) int64 {
 // sum adds up by class what a cause explains; it returns what the cause itself says and when that began.
 func (p *neighbourhood) sum(c cmdb.Node, b *belief, part func(member) int64) (own int64, since time.Time) {
 	since = p.now
-	mark := map[cmdb.Node]bool{}
+	type place struct {
+		node cmdb.Node
+		kind cmdb.Kind
+	}
+	counted := map[place]bool{}
+	hurt := map[cmdb.Node]bool{}
 	for _, m := range p.of[c] {
 		mass := part(m)
 		if m.u.onset.Before(since) && mass > 0 {
@@ -470,12 +482,13 @@ func (p *neighbourhood) sum(c cmdb.Node, b *belief, part func(member) int64) (ow
 			b.classes = append(b.classes, classCount{class: class, kind: kind})
 		}
 		b.classes[i].mass += mass
-		if !mark[m.u.node] {
-			mark[m.u.node] = true
+		if at := (place{m.u.node, kind}); !counted[at] {
+			counted[at] = true
 			b.classes[i].items++
-			if mass > 0 {
-				b.items++
-			}
+		}
+		if mass > 0 && !hurt[m.u.node] {
+			hurt[m.u.node] = true
+			b.items++
 		}
 	}
 	return own, since

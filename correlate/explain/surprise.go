@@ -110,21 +110,29 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 }
 
 // unusual is how far what an item reports exceeds, at most once, what one item in twenty has anyway, when a cause explains
-// so many items that have it.
-func (x *Index) unusual(n cmdb.Node, types []typeCount, explained map[typeOf]int, since time.Time) float64 {
+// so many items that have it; in thousandths.
+func (x *Index) unusual(n cmdb.Node, types []typeCount, explained map[typeOf]int, since time.Time) int64 {
 	class, around := x.g.ClassID(n), x.peers.of(n)
-	sum, all := 0.0, 0.0
+	var m mean
 	for i := range types {
-		t := &types[i]
-		key := typeOf{class, t.name}
+		key := typeOf{class, types[i].name}
 		k := max(1, explained[key])
-		weight := beyond(t.most)
 		p := x.chance(n, key, around.having[key]-k, around.sizes[class]-k, since)
-		sum += weight * min(1, surprise(p, likelyOwn)/surprise(0.05, likelyOwn))
-		all += weight
+		m.add(beyond(types[i].most), min(1, surprise(p, likelyOwn)/surprise(0.05, likelyOwn)))
 	}
-	return sum / max(all, 1e-9)
+	return m.thousandths()
 }
+
+// mean is a weighted mean of shares; it sums integers, so that their order does not matter.
+type mean struct{ sum, weights int64 }
+
+func (m *mean) add(weight, share float64) {
+	w := int64(math.Round(1000 * weight))
+	m.sum += int64(math.Round(float64(w) * share))
+	m.weights += w
+}
+
+func (m *mean) thousandths() int64 { return 1000 * m.sum / max(1, m.weights) }
 
 // called tells whether something that depends on an item reports as well.
 func (x *Index) called(n cmdb.Node, reports func(cmdb.Node) bool) bool {
