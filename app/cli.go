@@ -32,7 +32,7 @@ func commands() []command {
 		{"demo", "[--listen ADDR] [--data-dir DIR]", demoHelp, demoCommand},
 		{"ready", "[--url URL]", readyHelp, readyCommand},
 		{"check", "[--config FILE] [--estate FILE…]", checkHelp, check},
-		{"replay", "(--events FILE | --data-dir DIR [--from TIME] [--to TIME]) --out FILE [--estate FILE…] [--config FILE [--try]] [--patterns FILE] [--assignments FILE]", replayHelp, replay},
+		{"replay", "(--events FILE | --data-dir DIR [--from TIME] [--to TIME]) (--out FILE [--assignments FILE] | --compare FILE [--report FILE]) [--estate FILE…] [--config FILE [--try]] [--patterns FILE]", replayHelp, replay},
 		{"score", "--assignments FILE --incidents FILE --truth FILE [--causes FILE]", scoreHelp, scoreCommand},
 		{"learn", "--events FILE [--estate FILE…] [--type LABEL] --out FILE", learnHelp, learnCommand},
 		{"export", "--data-dir DIR --out FILE [--config FILE] [--shard N]", exportHelp, export},

@@ -68,7 +68,7 @@ func replayRecorded(ctx context.Context, stderr io.Writer, cfg Config, f *replay
 			if err != nil {
 				return err
 			}
-			r.first, r.try, r.told = first, f.try, newProgress(stderr, fmt.Sprintf("replaying shard %d", shard))
+			r.begin(f, first, newProgress(stderr, fmt.Sprintf("%s, shard %d", f.what, shard)))
 			err = r.run(ctx, "what was recorded", func(ctx context.Context, out chan<- []itsm.Record) error {
 				return in.read(ctx, shard, f.from.Time, f.to.Time, func(r itsm.Record) error {
 					select {

@@ -39,10 +39,16 @@ Instead of a file it reads what was recorded, from the embedded broker's folder 
 longer holds comes from history in ClickHouse, embedded or yours; it says on stderr what came from where. Of what was recorded before
 --from only the estates and rules in force then are taken.
 
+With --compare the history runs under two configurations, --config (without it: the rules of the history, else the defaults) and the other
+one, each by itself, without what people did. Estate and patterns are the same in both unless --compare-estate or --compare-patterns give
+others. The comparison goes to stdout and with --report to a page: figures, incidents split, merged and moved, causes and priorities that
+differ, how many of the past decisions of people each would have come to, and, with --truth, how well each found the faults.
+
 Examples:
   signalbox replay --estate estate.yaml --events day.jsonl.gz --out incidents.jsonl --assignments assignments.csv
   signalbox replay --events week.jsonl.gz --config changed.yml --try --out incidents.jsonl
-  signalbox replay --data-dir data --from 2026-01-02T09:00:00Z --to 2026-01-02T10:00:00Z --out incidents.jsonl`
+  signalbox replay --data-dir data --from 2026-01-02T09:00:00Z --to 2026-01-02T10:00:00Z --out incidents.jsonl
+  signalbox replay --estate estate.yaml --events week.jsonl.gz --compare changed.yml --report changed.html`
 
 // replayFlags are what a replay is told.
 type replayFlags struct {
@@ -53,6 +59,9 @@ type replayFlags struct {
 	learned                 *learn.File // of patterns
 	from, to                moment
 	try                     bool
+	compare                 compareFlags
+	what                    string   // the run is called in progress
+	watch                   runWatch // nil: nobody does
 }
 
 func (f *replayFlags) register(flags *flag.FlagSet) {
@@ -66,6 +75,13 @@ func (f *replayFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.patterns, "patterns", "", "`FILE` written by learn: how often alerts fire without a fault")
 	flags.StringVar(&f.out, "out", "", "write incidents to `FILE`")
 	flags.StringVar(&f.assignments, "assignments", "", "write line,incident to `FILE`")
+	c := &f.compare
+	flags.StringVar(&c.config, "compare", "", "compare with what the configuration `FILE` makes of the same history")
+	flags.Var(&c.estate, "compare-estate", "compare with what comes of this estate `FILE` instead; may be given several times")
+	flags.StringVar(&c.patterns, "compare-patterns", "", "compare with what comes of this patterns `FILE` instead")
+	flags.StringVar(&c.report, "report", "", "write the comparison as HTML to `FILE`")
+	flags.StringVar(&c.truth, "truth", "", "judge both by the truth `FILE` (line,fault)")
+	flags.StringVar(&c.causes, "causes", "", "judge the causes of both by `FILE` (fault,cause)")
 }
 
 func (f *replayFlags) recorded() bool {
@@ -74,7 +90,7 @@ func (f *replayFlags) recorded() bool {
 
 func (f *replayFlags) check() error {
 	switch {
-	case f.out == "":
+	case f.out == "" && (!f.compare.wanted() || f.assignments != ""):
 		return usagef("--out is needed")
 	case f.try && f.config == "":
 		return usagef("--try needs --config with the rules to try")
@@ -87,7 +103,7 @@ func (f *replayFlags) check() error {
 	case !f.from.IsZero() && !f.to.IsZero() && !f.from.Before(f.to.Time):
 		return usagef("--from must be before --to")
 	}
-	return nil
+	return f.compare.check(f.events)
 }
 
 // moment is a time as a flag.
@@ -132,33 +148,54 @@ func replay(ctx context.Context, p Process, flags *flag.FlagSet) error {
 			return err
 		}
 	}
-	start := time.Now()
-	var runs []*replayRun // by shard
-	if f.recorded() {
-		runs, err = replayRecorded(ctx, p.Stderr, cfg, &f, first)
-	} else {
-		runs, err = replayFile(ctx, p.Stderr, cfg, &f, first)
+	if f.compare.wanted() {
+		return replayCompare(ctx, p, &f, cfg)
 	}
+	start := time.Now()
+	f.what = "replaying"
+	runs, err := replayRuns(ctx, p.Stderr, cfg, &f, first)
 	if err != nil {
 		return err
 	}
-	incidents := runs[0].engine.Incidents()
-	alerts := runs[0].alerts
-	for _, r := range runs[1:] {
+	incidents, alerts := collect(runs)
+	if err := writeReplay(&f, runs[0], incidents); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.Stderr, summary(alerts, incidents, time.Since(start)))
+	return nil
+}
+
+// replayRuns runs the history, each shard by itself.
+func replayRuns(ctx context.Context, stderr io.Writer, cfg Config, f *replayFlags, first *itsm.Version) ([]*replayRun, error) {
+	if f.recorded() {
+		return replayRecorded(ctx, stderr, cfg, f, first)
+	}
+	return replayFile(ctx, stderr, cfg, f, first)
+}
+
+// collect gives the incidents of all shards, by openedAt and then id, and counts the firing lines.
+func collect(runs []*replayRun) (incidents []itsm.Incident, alerts int) {
+	for _, r := range runs {
 		incidents, alerts = append(incidents, r.engine.Incidents()...), alerts+r.alerts
 	}
 	slices.SortStableFunc(incidents, func(a, b itsm.Incident) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
 	})
-	if err := writeIncidents(f.out, incidents); err != nil {
-		return fmt.Errorf("write incidents: %w", err)
+	return incidents, alerts
+}
+
+// writeReplay writes the files that were asked for; of a file's history there is one run.
+func writeReplay(f *replayFlags, run *replayRun, incidents []itsm.Incident) error {
+	if f.out != "" {
+		if err := writeIncidents(f.out, incidents); err != nil {
+			return fmt.Errorf("write incidents: %w", err)
+		}
 	}
 	if f.assignments != "" {
-		if err := runs[0].writeAssignments(f.assignments); err != nil {
+		if err := run.writeAssignments(f.assignments); err != nil {
 			return fmt.Errorf("write assignments: %w", err)
 		}
 	}
-	fmt.Fprintln(p.Stderr, summary(alerts, incidents, time.Since(start)))
 	return nil
 }
 
@@ -177,7 +214,7 @@ func replayFile(ctx context.Context, stderr io.Writer, cfg Config, f *replayFlag
 	if err != nil {
 		return nil, err
 	}
-	r.first, r.keep, r.try, r.told = first, f.assignments != "", f.try, newProgress(stderr, "replaying")
+	r.begin(f, first, newProgress(stderr, f.what))
 	return []*replayRun{r}, r.runFile(ctx, f.events)
 }
 
@@ -225,16 +262,19 @@ func mergeFiles(paths []string) (*cmdb.Estate, error) {
 
 // replayRun is one history on its way through an engine.
 type replayRun struct {
-	engine *correlate.Engine
-	ignore []string
-	first  *itsm.Version // the estate to begin with
-	lines  []firingLine
-	keep   bool // keep lines for the assignments
-	try    bool // pass over the rules that the history adopts
-	told   *progress
-	done   func() float64 // the share of the history that was read, negative when nobody knows
-	alerts int
-	last   time.Time
+	engine  *correlate.Engine
+	shard   int
+	ignore  []string
+	first   *itsm.Version // the estate to begin with
+	lines   []firingLine
+	keep    bool // keep lines for the assignments
+	watch   runWatch
+	periods map[periodKey]int // of lines, numbered by a comparison
+	try     bool              // pass over the rules that the history adopts
+	told    *progress
+	done    func() float64 // the share of the history that was read, negative when nobody knows
+	alerts  int
+	last    time.Time
 }
 
 // firingLine is a line of the events file that says firing, and the period it speaks of.
@@ -249,7 +289,13 @@ func newReplay(cfg Config, shard, shards int, patterns *learn.File) (*replayRun,
 	if err != nil {
 		return nil, fmt.Errorf("build the engine: %w", err)
 	}
-	return &replayRun{engine: engine, ignore: cfg.Identity.IgnoreLabels}, nil
+	return &replayRun{engine: engine, shard: shard, ignore: cfg.Identity.IgnoreLabels}, nil
+}
+
+// begin takes over what the flags say.
+func (r *replayRun) begin(f *replayFlags, first *itsm.Version, told *progress) {
+	r.first, r.try, r.watch, r.told = first, f.try, f.watch, told
+	r.keep = f.assignments != "" || f.watch != nil
 }
 
 func (r *replayRun) runFile(ctx context.Context, path string) error {
@@ -353,10 +399,17 @@ func (r *replayRun) apply(record itsm.Record) (refused error) {
 	if record.Input.Adopt != nil && r.try {
 		record.Input.Adopt = &itsm.Adopt{Estate: record.Input.Adopt.Estate}
 	}
-	for _, u := range r.engine.Apply(record.Time, record.Input) {
-		if u.Adopted != nil && u.Adopted.Fault != "" {
-			refused = errors.New(u.Adopted.Fault)
+	if r.watch != nil {
+		r.watch.before(r, &record)
+	}
+	updates := r.engine.Apply(record.Time, record.Input)
+	for i := range updates {
+		if a := updates[i].Adopted; a != nil && a.Fault != "" {
+			refused = errors.New(a.Fault)
 		}
+	}
+	if r.watch != nil {
+		r.watch.after(r, updates)
 	}
 	r.last = record.Time
 	for i := range record.Input.Alerts {

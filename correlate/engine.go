@@ -527,6 +527,15 @@ func (e *Engine) Incidents() []itsm.Incident {
 	return out
 }
 
+// Incident returns an incident in memory by id or number, complete as in Incidents.
+func (e *Engine) Incident(id string) (itsm.Incident, bool) {
+	inc := e.ids[id]
+	if inc == nil {
+		return itsm.Incident{}, false
+	}
+	return inc.complete(), true
+}
+
 // Alerts returns the alerts that no incident holds, by fingerprint.
 func (e *Engine) Alerts() []itsm.AlertState {
 	var out []itsm.AlertState
