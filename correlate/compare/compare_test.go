@@ -138,7 +138,7 @@ func whole() compare.Input {
 	zero := 0.25
 	in.Sides[0].Suppressed, in.Sides[1].Suppressed = map[string]int{"silenced": 2}, map[string]int{"maintenance": 1}
 	in.Sides[0].Merges, in.Sides[1].Flapping = 1, 2
-	in.Sides[0].Score = &score.Score{ARI: new(0.5), CauseAt1: &zero, Faults: 4, FaultsFound: 1}
+	in.Sides[0].Score = &score.Score{ARI: new(0.5), ARINoise: new(-0.00001), CauseAt1: &zero, Faults: 4, FaultsFound: 1}
 	in.Sides[1].Score = &score.Score{ARI: new(0.75), Faults: 4, FaultsFound: 3}
 	in.Settings = []compare.Setting{{Key: "correlate.gap", A: "5m0s", B: "<1m0s>"}}
 	in.Notes = []string{"Both ran by themselves: without the commands of people."}

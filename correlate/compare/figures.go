@@ -111,7 +111,11 @@ func (f Figure) text(v *float64) string {
 	if v == nil {
 		return "–"
 	}
-	return strconv.FormatFloat(*v, 'f', f.Digits, 64)
+	text := strconv.FormatFloat(*v, 'f', f.Digits, 64)
+	if strings.Trim(text, "-0.") == "" {
+		return strings.TrimPrefix(text, "-")
+	}
+	return text
 }
 
 // Difference is B − A with its sign; empty when there is none.

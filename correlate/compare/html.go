@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +16,18 @@ import (
 //go:embed report.html.tmpl
 var page string
 
-// pageListed bounds each list of the page.
-const pageListed = 200
+// pageListed bounds each list of the page, cellListed those within a table's cell.
+const (
+	pageListed = 200
+	cellListed = 20
+)
 
 // HTML writes the report as a page of its own, with pictures; it needs nothing from anywhere.
 func (r *Report) HTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"stamp": stamp, "plural": plural, "signed": signed, "first": firstOf, "label": Ref.label, "words": func(s any) string {
+		"stamp": stamp, "plural": plural, "signed": signed, "first": firstOf, "more": moreOf, "label": Ref.label, "words": func(s any) string {
 			return strings.ReplaceAll(fmt.Sprint(s), "_", " ")
 		},
-		"add": func(a, b int) int { return a + b },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("report template: %w", err)
@@ -40,19 +43,20 @@ type view struct {
 	Disputed       []Verdict // one side has it right, the other has not
 }
 
-// firstOf bounds a list, which the template counts.
-func firstOf(list any) (any, error) {
-	switch v := list.(type) {
-	case []Change:
-		return v[:min(len(v), pageListed)], nil
-	case []Move:
-		return v[:min(len(v), pageListed)], nil
-	case []Differs:
-		return v[:min(len(v), pageListed)], nil
-	case []Verdict:
-		return v[:min(len(v), pageListed)], nil
+// firstOf bounds a list; those within a table's cell are shorter.
+func firstOf(list any) any {
+	v := reflect.ValueOf(list)
+	return v.Slice(0, min(v.Len(), mostOf(list))).Interface()
+}
+
+// moreOf is how many of a list firstOf leaves out.
+func moreOf(list any) int { return max(0, reflect.ValueOf(list).Len()-mostOf(list)) }
+
+func mostOf(list any) int {
+	if _, ok := list.([]Ref); ok {
+		return cellListed
 	}
-	return nil, fmt.Errorf("no list: %T", list)
+	return pageListed
 }
 
 func (r *Report) disputed() []Verdict {
@@ -217,7 +221,8 @@ const (
 	flowLeft, flowRight    = 300.0, 620.0
 	flowLeast, flowGap     = 16.0, 6.0
 	flowMost, flowThickest = 12, 120.0
-	flowSide               = 8 // nodes of one side of a change
+	flowSide               = 8  // nodes of one side of a change
+	flowLabels             = 38 // letters beside a node
 )
 
 // flow draws the largest changes; nil when there are none.
@@ -291,9 +296,9 @@ func (f *flow) change(c Change, y, scale float64) float64 {
 			high := max(flowLeast, float64(ref.Alerts)*scale)
 			title := fmt.Sprintf("%s: %s, %s", "AB"[side:side+1], ref.label(), plural(ref.Alerts, "alert"))
 			f.Nodes = append(f.Nodes, bar{X: x, Y: at, W: flowNode, H: high, Side: "ab"[side : side+1], Title: title})
-			label := flowLabel{mark{x - 6, at + high/2 + 4, shorten(ref.label(), 44)}, true}
+			label := flowLabel{mark{x - 6, at + high/2 + 4, shorten(ref.label(), flowLabels)}, true}
 			if side == 1 {
-				label = flowLabel{mark{x + flowNode + 6, at + high/2 + 4, shorten(ref.label(), 44)}, false}
+				label = flowLabel{mark{x + flowNode + 6, at + high/2 + 4, shorten(ref.label(), flowLabels)}, false}
 			}
 			f.Labels = append(f.Labels, label)
 			tops = append(tops, at)
