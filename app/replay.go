@@ -512,8 +512,16 @@ func decompress(path string, f io.Reader) (io.Reader, error) {
 	return gz, nil
 }
 
-// writeFile writes a file whole: a reader never sees half of it. One that ends in .gz is compressed.
+// writeFile writes a file whole: a reader never sees half of it. One that ends in .gz is compressed. A device, a pipe or a
+// link is written through: put in its place, a file would take /dev/null or /dev/stdout away from everybody.
 func writeFile(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) // a link may lead to nothing
+		if err != nil {
+			return err
+		}
+		return errors.Join(writeAll(f, path, write), f.Close())
+	}
 	f, err := os.CreateTemp(dirOf(path), ".signalbox-*")
 	if err != nil {
 		return err
@@ -523,6 +531,14 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
+	if err = errors.Join(writeAll(f, path, write), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// writeAll writes buffered, and compressed when the name says so.
+func writeAll(f io.Writer, path string, write func(io.Writer) error) error {
 	buffered := bufio.NewWriterSize(f, 1<<20)
 	var w io.Writer = buffered
 	var gz *gzip.Writer
@@ -530,12 +546,9 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 		gz = gzip.NewWriter(buffered)
 		w = gz
 	}
-	err = write(w)
+	err := write(w)
 	if gz != nil {
 		err = errors.Join(err, gz.Close())
 	}
-	if err = errors.Join(err, buffered.Flush(), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return errors.Join(err, buffered.Flush())
 }
