@@ -36,6 +36,9 @@ func (g *Graph) Refresh(at time.Time) bool {
 // Now returns the moment that the graph was last brought to.
 func (g *Graph) Now() time.Time { return g.reach.at }
 
+// Rooted tells whether monitoring has a place in the graph: then network edges lead away from it.
+func (g *Graph) Rooted() bool { return g.reach.looks() }
+
 func (r *reachability) compute(g *Graph, at time.Time) {
 	r.from = r.from[:0]
 	for n := range g.items {

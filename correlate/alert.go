@@ -25,6 +25,7 @@ type alert struct {
 	silences    []*silence // that match it now, by id
 	silencedBy  []string   // their ids while a recovery has not linked them yet
 	mark        mark       // of the source that suppresses the open period
+	window      *window    // of maintenance that covers its item
 
 	// The last firing period. A zero end of an open one is not known.
 	start, end time.Time
@@ -162,6 +163,9 @@ func (m *member) state() itsm.AlertState {
 		for _, x := range a.silences {
 			s.SilencedBy = append(s.SilencedBy, x.ID)
 		}
+		if a.window != nil {
+			s.Maintenance = &a.window.ID
+		}
 	}
 	if !m.endsAt.IsZero() {
 		end := m.endsAt
@@ -200,7 +204,7 @@ func (e *Engine) newAlert(in *itsm.Alert) *alert {
 	}
 	a.quiet = a.severity.Rank() > e.cfg.Incident.MinSeverity.Rank() || slices.Contains(e.cfg.Incident.Heartbeats, in.Labels.Get("alertname"))
 	e.bind(a)
-	a.silences = e.silences.matching(a)
+	a.silences, a.window = e.silences.matching(a), e.windows.at(a.node)
 	e.alerts[a.fingerprint] = a
 	e.buckets[a.fingerprint%bucketCount].add(a)
 	e.save(a)

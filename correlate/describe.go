@@ -24,6 +24,9 @@ func (e *Engine) describe(inc *incident) {
 	}
 	r.Services = slices.Clone(inc.services)
 	r.Impact, r.Urgency = e.impact(inc), urgency(r.Severity)
+	if r.Maintenance != nil { // expected: it hurts nobody who was not told
+		r.Impact, r.Urgency = 3, 3
+	}
 	r.Priority = e.cfg.Incident.Priority.Lookup(r.Impact, r.Urgency)
 	if r.PriorityOverride != nil {
 		r.Priority = *r.PriorityOverride
@@ -42,6 +45,7 @@ func (e *Engine) describe(inc *incident) {
 
 // describeHeld says what the incident holds.
 func (e *Engine) describeHeld(inc *incident) {
+	inc.row.Maintenance = inc.maintained()
 	inc.row.AlertCounts, inc.row.ItemCount, inc.row.Items = inc.counts, len(inc.nodes), e.itemIDs(inc)
 }
 

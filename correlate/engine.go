@@ -54,6 +54,7 @@ type Engine struct {
 	changes    map[string]*change
 	commands   map[string]*answered
 	silences   silences
+	windows    windows
 	heartbeats map[string]*itsm.Heartbeat // by key
 	silent     map[string][]*incident     // incidents that wait for a record of a source
 	opened     uint64                     // incidents so far
@@ -144,6 +145,7 @@ func (e *Engine) Apply(at time.Time, in itsm.Input) []itsm.Update {
 			e.change(&in.Changes[i])
 		}
 	}
+	e.maintain()
 	for i := range in.Alerts {
 		e.observe(&in.Alerts[i])
 	}
@@ -200,6 +202,7 @@ func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
 	e.index.Learned(e.opts.Patterns)
 	clear(e.hurt)
+	e.windows.stale = true // other relations, or other nodes
 	for _, id := range sortedKeys(e.changes) {
 		e.indexChange(e.changes[id])
 	}
@@ -315,6 +318,7 @@ func (e *Engine) adoptEstate(v *itsm.Version) error {
 	}
 	items, relations := e.discovered()
 	e.graph, e.estate = graph, v.ID
+	e.windows.moved = true
 	e.graph.Discover(items, relations)
 	e.graph.Refresh(e.clock)
 	for ordinal, inc := range e.incidents {
@@ -440,6 +444,7 @@ func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
 	if len(touched) > 0 {
 		e.index.Rewire(touched)
 		clear(e.hurt)
+		e.windows.stale = e.windows.stale || len(e.windows.by) > 0
 	}
 }
 
@@ -453,10 +458,8 @@ func (e *Engine) change(c *itsm.Change) {
 		have.StartsAt = e.clock
 	}
 	before := e.changes[c.ID]
-	e.maintain(before, have.Change)
-	if have.Status == "" {
-		have.Status = "succeeded"
-	}
+	e.publishMaintenance(before, have.Change)
+	e.watchMaintenance(have)
 	e.changes[c.ID] = have
 	e.dirty.changes[c.ID] = true
 	e.timers.push(timer{at: have.Forget, kind: timerChange, name: c.ID})
@@ -472,18 +475,6 @@ func (e *Engine) change(c *itsm.Change) {
 		if inc := e.incidents[h.Ordinal]; inc.row.State.Open() && e.clock.Sub(h.LastJoined) <= e.cfg.Correlate.Window {
 			e.review(inc)
 		}
-	}
-}
-
-// maintain publishes a change that is maintenance, and takes one back that is no longer. The status stays as
-// it was reported: none means that the window alone says whether it holds.
-func (e *Engine) maintain(before *change, c itsm.Change) {
-	switch {
-	case e.opts.Shard != 0: // every shard has every change
-	case c.Kind == itsm.ChangeMaintenance:
-		e.now.windows = append(e.now.windows, itsm.Update{Maintenance: &c})
-	case before != nil && before.Kind == itsm.ChangeMaintenance:
-		e.now.windows = append(e.now.windows, itsm.Update{ForgetMaintenance: c.ID})
 	}
 }
 
@@ -507,7 +498,7 @@ func (e *Engine) changed(c *change) []cmdb.Node {
 }
 
 func (e *Engine) indexChange(c *change) {
-	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: c.Status, Nodes: e.changed(c), StartsAt: c.StartsAt}
+	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: cmp.Or(c.Status, "succeeded"), Nodes: e.changed(c), StartsAt: c.StartsAt}
 	if c.EndsAt != nil {
 		out.EndsAt = *c.EndsAt
 	}

@@ -348,6 +348,7 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	if err := e.restoreSilences(); err != nil {
 		return err
 	}
+	e.windows.by = e.coverage()
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
 		e.buckets[fp%bucketCount].add(a)
@@ -355,6 +356,7 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 		if n, ok := e.graph.Node(a.item); ok && a.item != "" {
 			a.node = n
 		}
+		a.window = e.windows.at(a.node)
 		for _, m := range a.members {
 			if m.ordinal == 0 {
 				continue
@@ -434,6 +436,7 @@ func (e *Engine) restoreTimers() {
 		e.schedule(inc)
 	}
 	for _, id := range sortedKeys(e.changes) {
+		e.watchMaintenance(e.changes[id])
 		e.timers.push(timer{at: e.changes[id].Forget, kind: timerChange, name: id})
 	}
 	for _, id := range sortedKeys(e.commands) {

@@ -49,6 +49,7 @@ func (e *Engine) touchLoose(a *alert) {
 // could name it.
 func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 	e.suppress()
+	e.maintain()
 	e.assign()
 	updates = append(e.publishHeartbeats(e.publishSilences(updates)), e.now.windows...)
 	if len(e.now.items) > 0 || len(e.now.relations) > 0 {

@@ -137,10 +137,18 @@ func (h *history) weighted(weights ...int) int {
 }
 
 func (h *history) change() itsm.Change {
-	return itsm.Change{
+	c := itsm.Change{
 		ID: fmt.Sprintf("c%d", h.rand.IntN(4)), Kind: "deploy", Items: []string{h.item()}, Status: itsm.ChangeStatuses()[h.rand.IntN(5)],
 		StartsAt: h.at.Add(time.Duration(h.rand.IntN(4)-3) * time.Minute), Title: "release",
 	}
+	if h.rand.IntN(2) == 0 {
+		end := h.at.Add(time.Duration(h.rand.IntN(20)-2) * time.Minute)
+		c.Kind, c.EndsAt, c.Status = itsm.ChangeMaintenance, &end, []string{"", "planned", "started", "failed"}[h.rand.IntN(4)]
+		if h.rand.IntN(4) == 0 {
+			c.EndsAt = nil
+		}
+	}
+	return c
 }
 
 func (h *history) silence() itsm.Silence {

@@ -28,6 +28,7 @@ type incident struct {
 	on       map[cmdb.Node]int // firing alerts of each
 	front    []cmdb.Node       // the first of them, in the order of joining
 	critical [6]int            // items by criticality
+	under    map[*window]int   // firing alerts by the maintenance that covers them
 
 	seq        int // timeline entries so far
 	entries    []itsm.Entry
@@ -161,6 +162,9 @@ func (inc *incident) tally(m *member, by int) {
 		if m.alert.suppressed() {
 			inc.counts.Suppressed += by
 		}
+		if w := m.alert.window; w != nil {
+			inc.countWindow(w, by)
+		}
 	case itsm.StatusExpired:
 		inc.counts.Expired += by
 	default:
@@ -188,6 +192,7 @@ func (inc *incident) enter(m *member, g *cmdb.Graph) {
 func (inc *incident) recount(g *cmdb.Graph) {
 	inc.counts, inc.firing, inc.all, inc.critical = itsm.AlertCounts{}, [6]int{}, [6]int{}, [6]int{}
 	inc.nodes, inc.on, inc.front, inc.restless, inc.services = map[cmdb.Node]int{}, map[cmdb.Node]int{}, nil, nil, nil
+	inc.under = nil
 	slices.SortFunc(inc.list, func(a, b *member) int { return cmp.Compare(a.obs.Ordinal, b.obs.Ordinal) })
 	quiet := inc.quietAt
 	for _, m := range inc.list {

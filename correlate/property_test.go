@@ -235,9 +235,13 @@ func FuzzEngine(f *testing.F) {
 // checkInvariants holds what is true of every engine at every moment.
 func checkInvariants(t *testing.T, e *Engine) {
 	t.Helper()
+	covered := e.coverage()
 	for fp, a := range e.alerts {
 		if want, got := settled(e, silencedBy(e, a)), settled(e, a.silences); !slices.Equal(want, got) {
 			t.Fatalf("alert %s %v is silenced by %v, want %v", fp, a.labels, got, want)
+		}
+		if want := covered[a.node]; a.window != want {
+			t.Fatalf("alert %s %v is under %v, want %v", fp, a.labels, a.window, want)
 		}
 		if !a.open && a.mark != (mark{}) {
 			t.Fatalf("alert %s %v has ended and is still suppressed by %v", fp, a.labels, a.mark)
@@ -265,7 +269,7 @@ func checkInvariants(t *testing.T, e *Engine) {
 		suppressed := 0
 		for _, a := range inc.Alerts {
 			marked := a.Status == itsm.StatusFiring && e.alerts[a.Fingerprint].mark.reason != ""
-			if (a.Suppressed != nil) != (len(a.SilencedBy) > 0 || marked) || a.Suppressed != nil && a.Status != itsm.StatusFiring {
+			if (a.Suppressed != nil) != (len(a.SilencedBy) > 0 || marked || a.Maintenance != nil) || a.Suppressed != nil && a.Status != itsm.StatusFiring {
 				t.Fatalf("%s: alert %+v", inc.Number, a)
 			}
 			if a.Suppressed != nil {

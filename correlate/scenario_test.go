@@ -437,6 +437,8 @@ func (w *world) alertProperty(fp itsm.Fingerprint, key string) (string, bool) {
 			return "", true
 		}
 		return *state.Suppressed, true
+	case "maintenance":
+		return orNone(state.Maintenance), true
 	case "tried":
 		return state.Tried, true
 	case "summary":
@@ -572,6 +574,7 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 		"services": strings.Join(inc.Services, ","), "items": strings.Join(inc.Items, ","), "itemCount": strconv.Itoa(inc.ItemCount),
 		"firing": strconv.Itoa(inc.AlertCounts.Firing), "resolved": strconv.Itoa(inc.AlertCounts.Resolved),
 		"expired": strconv.Itoa(inc.AlertCounts.Expired), "suppressed": strconv.Itoa(inc.AlertCounts.Suppressed), "total": strconv.Itoa(inc.AlertCounts.Total),
+		"maintained": strconv.Itoa(inc.AlertCounts.Maintenance), "maintenance": windowText(inc.Maintenance),
 		"acknowledged": orNone(inc.AcknowledgedBy), "hold": orNone(inc.OnHoldReason), "holdUntil": orNever(inc.HoldUntil),
 		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping),
 		"code": orNone(inc.ResolutionCode), "started": clockText(inc.StartedAt), "opened": clockText(inc.OpenedAt),
@@ -580,6 +583,13 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 	}
 	v, ok := properties[key]
 	return v, ok
+}
+
+func windowText(w *itsm.Window) string {
+	if w == nil {
+		return "none"
+	}
+	return w.Change
 }
 
 func clocksText(clocks []itsm.Clock) string {

@@ -671,8 +671,10 @@ func (p *scriptParser) change(words []string) (itsm.Change, error) {
 			if err != nil {
 				return c, err
 			}
-			if c.StartsAt = at; k == "ends" {
-				c.StartsAt, c.EndsAt = p.now, &at
+			if k == "starts" {
+				c.StartsAt = at
+			} else {
+				c.EndsAt = &at
 			}
 		default:
 			labels[k] = v

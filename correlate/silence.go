@@ -193,7 +193,7 @@ func (e *Engine) suppress() {
 // suppressAlert marks one alert with the silences that match it.
 func (e *Engine) suppressAlert(a *alert) {
 	if by := e.silences.matching(a); !slices.Equal(by, a.silences) {
-		e.resuppress(a, by, a.mark)
+		e.resuppress(a, by, a.mark, a.window)
 	}
 }
 
@@ -213,21 +213,23 @@ func (e *Engine) marked(a *alert, in *itsm.Alert) {
 		next = mark{source: in.Source, reason: in.Suppressed}
 	}
 	if next != a.mark {
-		e.resuppress(a, a.silences, next)
+		e.resuppress(a, a.silences, next, a.window)
 	}
 }
 
 // suppressed tells whether nobody is to look at the alert while it fires.
-func (a *alert) suppressed() bool { return len(a.silences) > 0 || a.mark.reason != "" }
+func (a *alert) suppressed() bool {
+	return len(a.silences) > 0 || a.mark.reason != "" || a.window != nil
+}
 
-// resuppress has an alert suppressed by other silences or by another mark.
-func (e *Engine) resuppress(a *alert, silences []*silence, by mark) {
+// resuppress has an alert suppressed by other silences, another mark or another maintenance.
+func (e *Engine) resuppress(a *alert, silences []*silence, by mark, in *window) {
 	m := a.current()
 	counted := m != nil && m.inc != nil
 	if counted {
 		m.inc.tally(m, -1)
 	}
-	a.silences, a.mark = silences, by
+	a.silences, a.mark, a.window = silences, by, in
 	if counted {
 		m.inc.tally(m, 1)
 	}
@@ -270,7 +272,11 @@ func causeOf(r *itsm.Incident) string {
 
 // reason says who suppresses an alert, and why.
 func (a *alert) reason() string {
-	if len(a.silences) == 0 {
+	switch {
+	case len(a.silences) > 0:
+	case a.window != nil:
+		return a.window.String()
+	default:
 		return a.mark.reason
 	}
 	s := a.silences[0]
@@ -296,9 +302,13 @@ func (e *Engine) tellSuppressed(inc *incident, before itsm.AlertCounts) {
 	was, is := whollySuppressed(before), whollySuppressed(inc.counts)
 	switch {
 	case is && !was:
-		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "suppressed: all firing alerts are silenced or inhibited", nil)
+		text := "suppressed: all firing alerts are silenced, inhibited or under maintenance"
+		if w := inc.row.Maintenance; w != nil {
+			text = "suppressed: all firing alerts are under maintenance " + w.Change
+		}
+		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, text, nil)
 	case was && !is && inc.counts.Firing > 0:
-		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "no longer suppressed: an alert fires that is neither silenced nor inhibited", nil)
+		e.noteData(inc, itsm.EntrySuppressed, itsm.ByEngine, "no longer suppressed: an alert fires that is neither silenced, inhibited nor under maintenance", nil)
 	}
 }
 

@@ -11,22 +11,23 @@ import (
 type timerKind uint8
 
 const (
-	timerExpiry     timerKind = iota // an alert expires
-	timerHold                        // a hold ends
-	timerSnooze                      // a snooze ends
-	timerFlap                        // an incident may have stopped flapping
-	timerTell                        // the timeline tells of alerts that joined
-	timerResolve                     // an incident resolves itself
-	timerClose                       // a resolved incident closes
-	timerForget                      // a closed incident is forgotten
-	timerPurge                       // an alert in no incident is forgotten
-	timerCommand                     // the id of a command is forgotten
-	timerChange                      // a change is forgotten
-	timerSilence                     // a silence begins, ends or is forgotten
-	timerSLA                         // a clock changes by itself
-	timerRegroup                     // an incident has other labels as a group
-	timerHeartbeat                   // a heartbeat is forgotten
-	timerReconsider                  // what joined an incident can be judged
+	timerExpiry      timerKind = iota // an alert expires
+	timerHold                         // a hold ends
+	timerSnooze                       // a snooze ends
+	timerFlap                         // an incident may have stopped flapping
+	timerTell                         // the timeline tells of alerts that joined
+	timerResolve                      // an incident resolves itself
+	timerClose                        // a resolved incident closes
+	timerForget                       // a closed incident is forgotten
+	timerPurge                        // an alert in no incident is forgotten
+	timerCommand                      // the id of a command is forgotten
+	timerChange                       // a change is forgotten
+	timerSilence                      // a silence begins, ends or is forgotten
+	timerSLA                          // a clock changes by itself
+	timerRegroup                      // an incident has other labels as a group
+	timerHeartbeat                    // a heartbeat is forgotten
+	timerReconsider                   // what joined an incident can be judged
+	timerMaintenance                  // a maintenance begins or ends
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -94,8 +95,10 @@ func (e *Engine) fire(t timer) {
 			delete(e.changes, t.name)
 			e.dirty.changes[t.name] = true
 			e.index.DropChange(t.name)
-			e.maintain(c, itsm.Change{ID: t.name})
+			e.publishMaintenance(c, itsm.Change{ID: t.name})
 		}
+	case timerMaintenance:
+		e.windows.stale = true
 	case timerSilence:
 		e.fireSilence(t)
 	case timerHeartbeat:

@@ -96,7 +96,9 @@ type AlertCounts struct {
 	Resolved   int `json:"resolved"`
 	Expired    int `json:"expired"`
 	Suppressed int `json:"suppressed"` // of the firing ones
-	Total      int `json:"total"`
+	// Maintenance counts the firing ones that a maintenance covers.
+	Maintenance int `json:"maintenance"`
+	Total       int `json:"total"`
 }
 
 // Incident is a cause hypothesis with the alerts it explains, as people see it (ITIL). Its JSON
@@ -132,6 +134,7 @@ type Incident struct {
 	ClosedAt         *time.Time    `json:"closedAt"`
 	ReopenCount      int           `json:"reopenCount"`
 	Flapping         bool          `json:"flapping"`
+	Maintenance      *Window       `json:"maintenance"` // that covers all that fires; null: none does
 	MergedInto       *string       `json:"mergedInto"`
 	Links            []Link        `json:"links"`
 	ExternalRefs     []ExternalRef `json:"externalRefs"`
@@ -142,6 +145,13 @@ type Incident struct {
 	SLA              []Clock       `json:"sla"`             // of the targets that apply
 	SLADueAt         *time.Time    `json:"slaDueAt"`        // the earliest of the clocks that run; null: none runs
 	Alerts           []AlertState  `json:"alerts,omitzero"` // absent in rows
+}
+
+// Window is a maintenance in force.
+type Window struct {
+	Change string     `json:"change"` // its id
+	Title  string     `json:"title"`
+	EndsAt *time.Time `json:"endsAt"` // null: not known
 }
 
 // ExternalRef points to the same matter in another system.
@@ -198,9 +208,10 @@ type AlertState struct {
 	Source       string           `json:"source"`
 	GeneratorURL string           `json:"generatorURL"`
 	Acknowledged *Acknowledgement `json:"acknowledged"`
-	Suppressed   *string          `json:"suppressed"` // why it is suppressed; null: it is not
-	SilencedBy   []string         `json:"silencedBy"` // ids of the silences that do it
-	Evidence     []Evidence       `json:"evidence"`   // why it is in this incident, as of joining
+	Suppressed   *string          `json:"suppressed"`  // why it is suppressed; null: it is not
+	SilencedBy   []string         `json:"silencedBy"`  // ids of the silences that do it
+	Maintenance  *string          `json:"maintenance"` // id of the maintenance that does it
+	Evidence     []Evidence       `json:"evidence"`    // why it is in this incident, as of joining
 	// Group is the group Alertmanager made or would have made of it (Alert.Group).
 	Group string `json:"group"`
 	// Tried tells what binding tried when Item is null.

@@ -67,7 +67,8 @@ func appendAlertState(b []byte, a *itsm.AlertState) (_ []byte, err error) {
 		}
 		b = itsm.AppendJSONString(b, id)
 	}
-	b = append(b, ']')
+	b = append(b, `],"maintenance":`...)
+	b = appendOptional(b, a.Maintenance)
 	b = append(b, `,"evidence":`...)
 	if b, err = appendEvidence(b, a.Evidence); err != nil {
 		return b, err

@@ -112,7 +112,7 @@ func (u *UI) handleIncidentAlerts(w http.ResponseWriter, r *http.Request) {
 func alertSchema() query.Schema {
 	return query.Schema{Labels: true, Fields: map[string]query.Kind{
 		"fingerprint": query.Text, "status": query.Text, "severity": query.Text, "item": query.Text, "source": query.Text,
-		"suppressed": query.Text, "silencedBy": query.Text, "incident": query.Text, "bound": query.Text,
+		"suppressed": query.Text, "silencedBy": query.Text, "maintenance": query.Text, "incident": query.Text, "bound": query.Text,
 		"count": query.Number, "age": query.Duration, "startsAt": query.Time, "lastStartsAt": query.Time, "endsAt": query.Time,
 	}}
 }
@@ -124,6 +124,7 @@ type alertText struct {
 	Source      string      `json:"source"`
 	Suppressed  *string     `json:"suppressed"`
 	SilencedBy  []string    `json:"silencedBy"`
+	Maintenance *string     `json:"maintenance"`
 	Count       int         `json:"count"`
 	Tried       string      `json:"tried"`
 }
@@ -180,6 +181,11 @@ func matchAlertField(m *query.Matcher, a *alert, in *row, now time.Time, decode 
 		return m.Time(time.Unix(0, a.endsAt), now)
 	case "suppressed":
 		return m.Text(texts(decode().Suppressed)...)
+	case "maintenance":
+		if !a.suppressed {
+			return m.Text()
+		}
+		return m.Text(texts(decode().Maintenance)...)
 	case "silencedBy":
 		if !a.suppressed {
 			return m.Text()

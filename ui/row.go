@@ -40,6 +40,7 @@ type row struct {
 	ResolvedAt       *time.Time       `json:"resolvedAt"`
 	ReopenCount      int              `json:"reopenCount"`
 	Flapping         bool             `json:"flapping"`
+	Maintenance      *itsm.Window     `json:"maintenance"`
 	MergedInto       *string          `json:"mergedInto"`
 	Items            []string         `json:"items"`
 	ItemCount        int              `json:"itemCount"`

@@ -830,6 +830,8 @@ export interface components {
             expired: number;
             /** @description Of the firing ones. */
             suppressed: number;
+            /** @description Of the firing ones those that a maintenance covers. */
+            maintenance: number;
             total: number;
         };
         IncidentFields: {
@@ -872,6 +874,8 @@ export interface components {
             closedAt: string | null;
             reopenCount: number;
             flapping: boolean;
+            /** @description The maintenance that covers all that fires. */
+            maintenance: components["schemas"]["Window"] | null;
             mergedInto: string | null;
             links: components["schemas"]["Link"][];
             externalRefs: components["schemas"]["ExternalRef"][];
@@ -886,6 +890,17 @@ export interface components {
              * @description The earliest due time of the clocks that run; null: none runs.
              */
             slaDueAt: string | null;
+        };
+        /** @description A maintenance in force. */
+        Window: {
+            /** @description Its id. */
+            change: string;
+            title: string;
+            /**
+             * Format: date-time
+             * @description Null: not known.
+             */
+            endsAt: string | null;
         };
         /** @description The measurement of one service level target. Nothing in it changes by the mere passing of time, except with its state. */
         Clock: {
@@ -1001,6 +1016,8 @@ export interface components {
             suppressed: string | null;
             /** @description Ids of the silences that suppress it. */
             silencedBy: string[];
+            /** @description Id of the maintenance that suppresses it. */
+            maintenance: string | null;
             /** @description Why it is in this incident, as of joining. */
             evidence: components["schemas"]["Evidence"][];
             /** @description The group that Alertmanager made or would have made of it. */

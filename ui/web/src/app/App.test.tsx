@@ -9,7 +9,7 @@ const alerts = ["a", "b"].map((item) => ({
   fingerprint: item.repeat(16), labels: { alertname: "LinkDown", instance: item }, annotations: { runbook_url: "https://runbooks.example/LinkDown" },
   status: "firing" as const, severity: "critical" as const, item, startsAt: "2026-01-02T10:00:00Z", lastStartsAt: "2026-01-02T10:00:00Z", endsAt: null,
   lastSeenAt: "2026-01-02T10:00:00Z", joinedAt: "2026-01-02T10:00:00Z", count: 1, source: "prom-a", generatorURL: "javascript:alert(1)", acknowledged: null,
-  suppressed: null, silencedBy: [], evidence: [], group: "",
+  suppressed: null, silencedBy: [], maintenance: null, evidence: [], group: "",
 }));
 
 let sent: string[];
@@ -19,7 +19,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", server({
     "GET /api/v1/incidents/1/path": () => Response.json(path),
     "GET /api/v1/incidents/1/timeline": () => Response.json({ entries: [entry], total: 1, next: null }),
-    "GET /api/v1/incidents/1": () => Response.json(incident("1", { alerts, alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, total: 2 } })),
+    "GET /api/v1/incidents/1": () => Response.json(incident("1", { alerts, alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 2 } })),
     "GET /api/v1/status": () => Response.json({
       version: "dev", ready: true, listen: "http://127.0.0.1:7420", counts: {}, comparison: {}, estate: { version: null, items: 0, relations: 0 },
       sources: [{ name: "backup-script", kind: "events", doors: ["events"], perMinute: 0, lastAt: "2026-01-02T10:00:00Z", accepted: 0, refused: 1, lastRefused: "line 1, unknown field \"stauts\"" }],
@@ -44,7 +44,7 @@ async function lines(): Promise<HTMLElement[]> {
 describe("a line of the board", () => {
   it("says every fact in words: severity, priority, state, cause, how many, who", async () => {
     renderApp([row("1", {
-      priority: 1, title: "38 items behind Core switch 2 unreachable", itemCount: 38, alertCounts: { firing: 140, resolved: 0, expired: 0, suppressed: 0, total: 140 },
+      priority: 1, title: "38 items behind Core switch 2 unreachable", itemCount: 38, alertCounts: { firing: 140, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 140 },
       causes: [{ item: "sw-2", change: null, name: "Core switch 2", class: "switch", score: 0.93, reporting: false, recovered: false }],
     })]);
     const words = (await lines())[0]!.textContent;
@@ -124,7 +124,7 @@ describe("the keys", () => {
     press("k", { ctrlKey: true });
     const field = screen.getByRole("combobox");
     fireEvent.change(field, { target: { value: "resolv" } });
-    expect(screen.getAllByRole("option").map((o) => o.textContent)).toEqual(["Resolve …R", "Resolved9"]);
+    expect(screen.getAllByRole("option").map((o) => o.textContent)).toEqual(["Resolve …R", "Resolved0"]);
     fireEvent.keyDown(field, { key: "Enter" });
     expect(screen.getByRole("dialog", { name: "Resolve: INC-000001" })).toBeTruthy();
   });
@@ -141,7 +141,7 @@ describe("the panel", () => {
   });
 
   it("splits off the alerts that were chosen, but never all of them", async () => {
-    renderApp([row("1", { alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, total: 2 } })], "/incidents/INC-000001");
+    renderApp([row("1", { alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 2 } })], "/incidents/INC-000001");
     const all = await screen.findByRole("checkbox", { name: "Choose all 2 LinkDown" });
     fireEvent.click(all);
     expect(screen.getByRole<HTMLButtonElement>("button", { name: "Split 2" }).disabled).toBe(true);

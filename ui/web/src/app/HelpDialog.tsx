@@ -3,7 +3,7 @@ import { Dialog } from "../lib/Dialog";
 
 const keys: [string, string][] = [
   ["↑ ↓, K J", "move"], ["↵", "open the panel"], ["Esc", "clear, close"], ["X", "select"], ["Shift ↑ ↓", "select a range"],
-  ["Ctrl A", "select all that match"], ["1 … 9", "tabs"], ["/", "filter"], ["N", "take in what waits"], ["P", "pause, resume"],
+  ["Ctrl A", "select all that match"], ["1 … 9, 0", "tabs"], ["/", "filter"], ["N", "take in what waits"], ["P", "pause, resume"],
   ["A", "acknowledge"], ["Shift A", "take it back"], ["M", "assign to me"], ["G", "assign …"], ["H", "hold …"], ["S", "snooze …"],
   ["R", "resolve …"], ["C", "comment"], [".", "more commands"], ["Z", "undo the last command"], ["L", "copy link"],
   ["Ctrl K", "command bar"], ["F6", "next region"], ["T", "theme"], ["?", "this list"],

@@ -47,7 +47,7 @@ export function Palette({ rows, dead, onGive, onToMe, onClose }: PaletteProps) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (e: Entry) => words.every((w) => `${e.name} ${e.group}`.toLowerCase().includes(w));
     const places: Entry[] = [
-      ...tabs.map((t, i) => ({ group: "Tabs", name: t.name, hint: String(i + 1), run: () => go({ page: "incidents", tab: t.id }) })),
+      ...tabs.map((t, i) => ({ group: "Tabs", name: t.name, hint: String((i + 1) % 10), run: () => go({ page: "incidents", tab: t.id }) })),
       { group: "Pages", name: "Alerts", run: () => go({ page: "alerts" }) },
       { group: "Pages", name: "Silences", run: () => go({ page: "silences" }) },
       { group: "Pages", name: "History", run: () => go({ page: "history" }) },

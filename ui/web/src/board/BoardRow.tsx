@@ -5,7 +5,7 @@ import { clockWords, leftOf, nextClock, span } from "../lib/due";
 import { DueMark } from "../lib/DueMark";
 import { ClassIcon, Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, coarse, moment, until } from "../lib/time";
-import { bestCause, figure, owner, refusal, spoken } from "../lib/words";
+import { bestCause, figure, owner, refusal, spoken, windowTitle } from "../lib/words";
 import { unhandled } from "./select";
 
 export interface BoardRowProps {
@@ -151,6 +151,7 @@ function RowChip({ row, now, gone }: { row: Row; now: number; gone: boolean }) {
     return <span className="chip line hold" title={`On hold: ${spoken(row.onHoldReason ?? "")}${till}`}><span className="clip">{spoken(row.onHoldReason ?? "On hold")}</span></span>;
   }
   if (row.snoozedUntil !== null) return <span className="chip line">Snoozed<span className="ext"> until {until(row.snoozedUntil, at)}</span></span>;
+  if (row.maintenance != null) return <span className="chip hatch" title={windowTitle(row.maintenance, at)}>Maintenance<span className="ext">{row.maintenance.endsAt !== null && ` until ${until(row.maintenance.endsAt, at)}`}</span></span>;
   if (row.alertCounts.suppressed > 0 && row.alertCounts.suppressed === row.alertCounts.firing) return <span className="chip hatch">Suppressed</span>;
   if (row.reopenCount > 0) return <span className="chip line">Reopened {row.reopenCount}</span>;
   return null;

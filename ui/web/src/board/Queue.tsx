@@ -81,7 +81,7 @@ export function Queue({ route, cursor, setCursor, chosen, dead, onGive, onToMe }
     Home: () => move(-Infinity), End: () => move(Infinity), n: release,
     "Shift+ArrowDown": () => move(1, true), "Shift+ArrowUp": () => move(-1, true), "Ctrl+a": () => chosen.replace(order),
     x: () => cursor !== null && chosen.toggle(cursor),
-    ...Object.fromEntries(tabs.map((t, i) => [String(i + 1), () => go({ tab: t.id })])),
+    ...Object.fromEntries(tabs.map((t, i) => [String((i + 1) % 10), () => go({ tab: t.id })])),
     Enter: () => {
       const row = cursor === null ? undefined : store.find(cursor);
       if (row !== undefined) open(row);

@@ -9,6 +9,7 @@ const rows = [
   row("new"), row("taken", { state: "in_progress", acknowledgedAt: resolvedAt, acknowledgedBy: "maria" }),
   row("waits", { state: "on_hold", assignee: "tom" }), row("sleeps", { snoozedUntil: "2026-01-03T10:00:00Z" }),
   row("over", { state: "resolved", resolvedAt }), row("flaps", { flapping: true }),
+  row("serviced", { alertCounts: { firing: 1, resolved: 0, expired: 0, suppressed: 1, maintenance: 1, total: 1 }, maintenance: { change: "mw-1", title: "New disks", endsAt: null } }),
 ];
 const board = new Map<string, Row>(rows.map((r) => [r.id, r]));
 const shown = (part: Partial<Selection>) =>
@@ -45,7 +46,7 @@ describe("due times", () => {
 describe("the tabs", () => {
   it("count what each of them would show", () => {
     expect(countTabs(board, "maria")).toEqual({
-      "": 4, unhandled: 2, mine: 1, in_progress: 1, on_hold: 1, snoozed: 1, suppressed: 0, flapping: 1, resolved: 1,
+      "": 4, unhandled: 2, mine: 1, in_progress: 1, on_hold: 1, snoozed: 1, maintenance: 1, suppressed: 0, flapping: 1, resolved: 1,
     });
   });
 });
@@ -59,7 +60,7 @@ describe("a range", () => {
 });
 
 describe("silences", () => {
-  const counts = (firing: number, suppressed: number) => ({ firing, suppressed, resolved: 0, expired: 0, total: firing });
+  const counts = (firing: number, suppressed: number) => ({ firing, suppressed, resolved: 0, expired: 0, maintenance: 0, total: firing });
   it.each([
     ["all that fires is suppressed", counts(2, 2), "new", false, true],
     ["something fires that is not", counts(3, 2), "new", true, false],

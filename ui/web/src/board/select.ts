@@ -10,6 +10,7 @@ export const tabs = [
   { id: "in_progress", name: "In progress" },
   { id: "on_hold", name: "On hold" },
   { id: "snoozed", name: "Snoozed" },
+  { id: "maintenance", name: "Maintenance" },
   { id: "suppressed", name: "Suppressed" },
   { id: "flapping", name: "Flapping" },
   { id: "resolved", name: "Resolved" },
@@ -21,11 +22,14 @@ export const tabOf = (s: string): TabId => tabs.find((t) => t.id === s)?.id ?? "
 
 const isOpen = (r: Row): boolean => r.state === "new" || r.state === "in_progress" || r.state === "on_hold";
 
-/** Something fires, and silences hold all of it. */
-export const suppressed = (r: Row): boolean => isOpen(r) && r.alertCounts.suppressed > 0 && r.alertCounts.suppressed === r.alertCounts.firing;
+/** Maintenance covers all of it: what fires then is expected. */
+export const maintained = (r: Row): boolean => isOpen(r) && r.maintenance != null;
+
+/** Something fires, and silences or its source hold all of it. */
+export const suppressed = (r: Row): boolean => isOpen(r) && r.alertCounts.suppressed > 0 && r.alertCounts.suppressed === r.alertCounts.firing && !maintained(r);
 
 /** What the default view shows: a snoozed or suppressed incident is out of it until its time comes. */
-const inDefault = (r: Row): boolean => isOpen(r) && r.snoozedUntil === null && !suppressed(r);
+const inDefault = (r: Row): boolean => isOpen(r) && r.snoozedUntil === null && !suppressed(r) && !maintained(r);
 
 /** How many rows the default view has. */
 export function countOpen(rows: Iterable<Row>): number {
@@ -35,7 +39,7 @@ export function countOpen(rows: Iterable<Row>): number {
 }
 
 /** Nobody has taken notice of it. */
-export const unhandled = (r: Row): boolean => r.state === "new" && r.acknowledgedAt === null && r.snoozedUntil === null && !suppressed(r);
+export const unhandled = (r: Row): boolean => r.state === "new" && r.acknowledgedAt === null && r.snoozedUntil === null && !suppressed(r) && !maintained(r);
 
 /** So long, in ms, a resolved incident stands greyed among the open ones. */
 export const resolvedStays = 10 * 60_000;
@@ -52,6 +56,7 @@ export function inTab(r: Row, tab: TabId, person: string): boolean {
     case "in_progress": return r.state === "in_progress";
     case "on_hold": return r.state === "on_hold";
     case "snoozed": return isOpen(r) && r.snoozedUntil !== null;
+    case "maintenance": return maintained(r);
     case "suppressed": return suppressed(r);
     case "flapping": return r.flapping && isOpen(r);
     case "resolved": return r.state === "resolved";

@@ -17,7 +17,7 @@ describe("the difference of two revisions", () => {
     ["a state with its time", {}, { state: "resolved", resolvedAt: "2026-01-02T11:00:00Z" }, ["State: New | Resolved", "Resolved: – | 2 Jan 11:00:00"]],
     ["a cause that is found", { causes: [] }, { causes: [cause("core-2", 0.85, false)] }, ["Cause: – | core-2, not itself reporting", "Score: – | 0.85"]],
     ["a cause too weak to be shown", { causes: [] }, { causes: [cause("core-2", 0.1)] }, ["Other causes: – | core-2 0.10"]],
-    ["how many alerts", {}, { alertCounts: { firing: 14, resolved: 0, expired: 0, suppressed: 2, total: 14 } }, ["Alerts: 1 | 14", "Firing: 1 | 14", "Suppressed: 0 | 2"]],
+    ["how many alerts", {}, { alertCounts: { firing: 14, resolved: 0, expired: 0, suppressed: 2, maintenance: 0, total: 14 } }, ["Alerts: 1 | 14", "Firing: 1 | 14", "Suppressed: 0 | 2"]],
     ["who has it", { team: "netops" }, { team: "netops", assignee: "maria" }, ["Owner: netops | maria"]],
     ["a priority that a person set", { priority: 3 }, { priority: 1, priorityOverride: 1 }, ["Priority: P3 | P1, set by a person"]],
     ["services that came and went", { services: ["cart", "search"] }, { services: ["search", "login"] }, ["Services: cart | login"]],
@@ -38,12 +38,12 @@ describe("the difference of two revisions", () => {
 describe("one line", () => {
   it("leaves out what only repeats", () => {
     const before = row("1");
-    const after = row("1", { title: "2 items", itemCount: 2, alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, total: 2 } });
+    const after = row("1", { title: "2 items", itemCount: 2, alertCounts: { firing: 2, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 2 } });
     expect(summary(before, after, now)).toBe("alerts 1 → 2, items 1 → 2");
   });
 
   it("repeats rather than say nothing", () => {
-    expect(summary(row("1"), row("1", { alertCounts: { firing: 0, resolved: 1, expired: 0, suppressed: 0, total: 1 } }), now)).toBe("firing 1 → 0");
+    expect(summary(row("1"), row("1", { alertCounts: { firing: 0, resolved: 1, expired: 0, suppressed: 0, maintenance: 0, total: 1 } }), now)).toBe("firing 1 → 0");
   });
 
   it("says of the first revision what it was, and when nobody sees a difference", () => {

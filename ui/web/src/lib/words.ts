@@ -1,5 +1,6 @@
 // The words of the data as people read them.
-import type { Action, Row, State } from "../api/model";
+import type { Action, Alert, Row, State } from "../api/model";
+import { moment } from "./time";
 
 export const stateWords: Record<State, string> = {
   new: "New", in_progress: "In progress", on_hold: "On hold", resolved: "Resolved", closed: "Closed", cancelled: "Cancelled",
@@ -27,6 +28,16 @@ export const plural = (n: number, one: string, many = `${one}s`): string => `${f
 
 /** Who has an incident; the person goes before the team. */
 export const owner = (row: Pick<Row, "assignee" | "team">): string => row.assignee ?? row.team ?? "nobody";
+
+/** What a maintenance in force means, as a sentence. */
+export function windowTitle(w: NonNullable<Row["maintenance"]>, at: Date): string {
+  const end = w.endsAt === null ? "" : `, until ${moment(w.endsAt, at)}`;
+  return `Under maintenance ${[w.change, w.title].filter(Boolean).join(": ")}${end}. What fires is recorded and counted; nobody is told.`;
+}
+
+/** The word for an alert at which nobody is to look now. */
+export const suppressedWord = (a: Pick<Alert, "maintenance" | "silencedBy">): string =>
+  a.maintenance != null && a.silencedBy.length === 0 ? "maintenance" : "suppressed";
 
 /** A cause this weak is not shown as one. */
 export const leastScore = 0.2;

@@ -11,7 +11,7 @@ import { QueryBar } from "../board/QueryBar";
 import { Icon, SeverityMark } from "../lib/marks";
 import { hasTerm, matcher, withoutLast, withoutTerm, withTerm } from "../lib/query";
 import { age } from "../lib/time";
-import { figure } from "../lib/words";
+import { figure, suppressedWord } from "../lib/words";
 import { AlertDetails, alertItem, AlertLinks } from "../panel/AlertDetails";
 import { alertName } from "../panel/groups";
 
@@ -235,7 +235,7 @@ function AlertRow({ alert: a, index, top, selected, now }: AlertRowProps) {
       aria-rowindex={index} aria-selected={selected}
     >
       <div role="gridcell"><SeverityMark severity={a.severity} /></div>
-      <div role="gridcell" title={a.suppressed ?? undefined}>{a.suppressed === null ? a.status : <span className="chip hatch">suppressed</span>}</div>
+      <div role="gridcell" title={a.suppressed ?? undefined}>{a.suppressed === null ? a.status : <span className="chip hatch">{suppressedWord(a)}</span>}</div>
       <div role="gridcell" className="clip ink">{alertName(a)}</div>
       <div role="gridcell" className="clip">
         {a.item ?? <><span className="chip line">unbound</span> {alertItem(a)} <span className="muted" title={a.tried}>{a.tried === undefined || a.tried === "" ? "" : `tried ${a.tried}`}</span></>}

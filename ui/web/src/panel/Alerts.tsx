@@ -6,7 +6,7 @@ import { useBoardNow, useCommandState, useServices } from "../app/context";
 import { useLoad } from "../lib/load";
 import { SeverityMark } from "../lib/marks";
 import { age, clock } from "../lib/time";
-import { figure, plural, refusal } from "../lib/words";
+import { figure, plural, refusal, suppressedWord } from "../lib/words";
 import { AlertDetails, alertItem, AlertLinks } from "./AlertDetails";
 import { cutOff, underWay } from "./CommandBar";
 import type { Asked } from "./CommandDialog";
@@ -73,9 +73,9 @@ export function Alerts({ incident, row, dead, onAsk }: AlertsProps) {
 }
 
 function summary(row: Row, kinds: number, alerts: readonly Alert[]): string {
-  const { firing, resolved, expired, suppressed } = row.alertCounts;
+  const { firing, resolved, expired, suppressed, maintenance } = row.alertCounts;
   const span = arrivalSpan(alerts);
-  const counts: [number, string][] = [[resolved, "resolved"], [expired, "expired"], [suppressed, "suppressed"]];
+  const counts: [number, string][] = [[resolved, "resolved"], [expired, "expired"], [suppressed, "suppressed"], [maintenance, "under maintenance"]];
   return [
     `${figure(firing)} firing`, ...counts.flatMap(([n, word]) => (n > 0 ? [`${figure(n)} ${word}`] : [])),
     ...(kinds > 1 ? [`${kinds} kinds`] : []),
@@ -197,7 +197,7 @@ function AlertLine({ alert: a, named = false, chosen, onChoose }: AlertLineProps
         <button type="button" className="an" aria-expanded={open} title="Labels and evidence" onClick={() => setOpen(!open)}>
           <span className="nm">{named || item === "" ? alertName(a) : item}</span><span className="it">{named ? item : a.annotations.summary}</span>
         </button>
-        <span className="num muted" title={a.suppressed ?? a.status}>{over ? a.status : a.suppressed !== null ? <span className="chip hatch">suppressed</span> : age(now - Date.parse(a.lastStartsAt))}</span>
+        <span className="num muted" title={a.suppressed ?? a.status}>{over ? a.status : a.suppressed !== null ? <span className="chip hatch">{suppressedWord(a)}</span> : age(now - Date.parse(a.lastStartsAt))}</span>
         <AlertLinks alert={a} />
       </div>
       {open && <AlertDetails alert={a} />}

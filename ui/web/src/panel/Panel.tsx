@@ -9,7 +9,7 @@ import { copyLink } from "../lib/copy";
 import { useLoad } from "../lib/load";
 import { Icon, PriorityMark, SeverityMark, StateMark } from "../lib/marks";
 import { age, moment } from "../lib/time";
-import { owner, spoken } from "../lib/words";
+import { owner, spoken, windowTitle } from "../lib/words";
 import { newSilence, SilenceDialog } from "../silences/SilenceDialog";
 import { commonLabels } from "../silences/matchers";
 import { asRow } from "../store/commands";
@@ -111,6 +111,7 @@ function PanelHead({ row, onClose }: { row: Row; onClose: () => void }) {
         <SeverityMark severity={row.severity} /><PriorityMark priority={row.priority} override={row.priorityOverride} />
         <span className="ink">{row.number}</span><StateMark state={row.state} />
         {row.flapping && <span className="chip"><Icon name="flap" />Flapping</span>}
+        {row.maintenance != null && <span className="chip hatch" title={windowTitle(row.maintenance, at)}>Maintenance</span>}
         <span className="grow" />
         <button
           type="button" className="btn quiet sm"

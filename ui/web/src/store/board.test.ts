@@ -78,7 +78,7 @@ describe("a storm", () => {
     store.load(board([row("a"), row("b")]));
     frame();
     const before = numbers(store);
-    store.upsert(row("a", { revision: 2, alertCounts: { firing: 9, resolved: 0, expired: 0, suppressed: 0, total: 9 } }));
+    store.upsert(row("a", { revision: 2, alertCounts: { firing: 9, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 9 } }));
     frame();
     expect(numbers(store)).toBe(before);
   });
