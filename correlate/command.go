@@ -240,7 +240,7 @@ func (e *Engine) revive(inc *incident) {
 	e.index.Forget(inc.hyp)
 	for _, m := range inc.list {
 		m.obs.Reset()
-		e.index.Attach(m.obs, inc.hyp)
+		e.attend(m)
 	}
 	inc.hyp.LastJoined = joined
 }

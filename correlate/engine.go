@@ -213,9 +213,7 @@ func (e *Engine) reindex() {
 		for _, m := range inc.list {
 			m.obs.Node = m.alert.node
 			m.obs.Reset()
-			if !inc.hyp.Closed {
-				e.index.Attach(m.obs, inc.hyp)
-			}
+			e.attend(m)
 		}
 		inc.hyp.LastJoined = joined
 	}

@@ -233,6 +233,7 @@ type savedIncident struct {
 	Phases     []itsm.Phase
 	SLAAt      time.Time `json:",omitzero"`
 	Reconsider time.Time `json:",omitzero"`
+	FadedAt    time.Time `json:",omitzero"`
 }
 
 func (inc *incident) saved(g *cmdb.Graph) savedIncident {
@@ -240,7 +241,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
-		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Reconsider: inc.reconsiderAt,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
 	}
 	if h.Cause != cmdb.None {
 		s.Cause = g.Item(h.Cause).ID
@@ -301,7 +302,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, fadedAt: s.FadedAt, restored: &s,
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}

@@ -43,6 +43,7 @@ type incident struct {
 	toldAt     time.Time
 	tellDue    time.Time // when a timer looks whether there is more to tell
 
+	fadedAt      time.Time // what ended correlate.window before is no evidence any more
 	reconsiderAt time.Time // when what joined can be judged; zero: nothing waits
 
 	phases     []itsm.Phase // what held when, for the clocks; at most maxPhases
@@ -118,7 +119,7 @@ func (e *Engine) join(m *member, inc *incident) {
 	}
 	a.members = append(a.members, m)
 	m.inc = inc
-	e.index.Attach(m.obs, inc.hyp)
+	e.attend(m)
 	inc.list = append(inc.list, m)
 	inc.enter(m, e.graph)
 	if m.startsAt.Before(inc.row.StartedAt) {
@@ -138,6 +139,7 @@ func (e *Engine) rejoin(have, m *member) {
 	e.unite(have, m)
 	have.status, have.lastStartsAt, have.endsAt, have.last = m.status, m.lastStartsAt, m.endsAt, nil
 	inc.tally(have, 1)
+	e.attend(have)
 	e.began(have, m.recent...)
 	inc.hyp.LastJoined = e.clock
 	if inc.counts.Firing > 0 {
@@ -209,7 +211,7 @@ func (inc *incident) recount(g *cmdb.Graph) {
 func (e *Engine) leave(inc *incident, members []*member) {
 	if !inc.hyp.Closed {
 		for _, m := range members {
-			e.index.Detach(m.obs, inc.hyp)
+			e.unattend(m)
 		}
 	}
 	inc.list = slices.DeleteFunc(inc.list, func(m *member) bool { return slices.Contains(members, m) })
@@ -229,9 +231,7 @@ func (e *Engine) arrive(inc *incident, members []*member) {
 			continue
 		}
 		m.inc = inc
-		if !inc.hyp.Closed {
-			e.index.Attach(m.obs, inc.hyp)
-		}
+		e.attend(m)
 		inc.list = append(inc.list, m)
 		if m.startsAt.Before(inc.row.StartedAt) {
 			inc.row.StartedAt = m.startsAt
@@ -266,6 +266,7 @@ func (e *Engine) unite(have, m *member) {
 		}
 	}
 	e.save(a)
+	e.attend(have)
 	e.touchMember(have)
 }
 
@@ -283,6 +284,7 @@ func (e *Engine) reopen(m *member) {
 	inc.row.ResolvedAt, inc.row.ResolutionCode, inc.row.ResolutionNotes = nil, nil, nil
 	inc.row.ReopenCount++
 	inc.hyp.Resolved = false
+	e.fade(inc, e.clock.Add(e.cfg.Correlate.Window)) // what had ended explains nothing of what begins now
 	e.decide(inc, itsm.EntryState, "opened again: "+m.alert.kind()+" fires again", before)
 }
 
@@ -318,7 +320,7 @@ func (e *Engine) merge(from, into *incident, by, why string) {
 		m.via = append(m.via, from.ordinal)
 	}
 	for _, m := range members {
-		e.index.Detach(m.obs, from.hyp)
+		e.unattend(m)
 	}
 	from.list = nil
 	from.recount(e.graph)

@@ -113,6 +113,7 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	case m.inc != nil:
 		m.inc.hyp.LastJoined = e.clock
 		e.reopen(m)
+		e.refire(m, in, c.start)
 		e.touchMember(m)
 		e.touch(m.inc)
 	default:
@@ -135,6 +136,19 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	if c.once {
 		e.end(a, c.start, itsm.StatusResolved)
 	}
+}
+
+// refire makes a new period evidence again, as of now when the ones before no longer are.
+func (e *Engine) refire(m *member, in *itsm.Alert, onset time.Time) {
+	if m.obs.Node != cmdb.None && !m.inc.fadedAt.IsZero() && !m.alert.floor.Add(e.cfg.Correlate.Window).After(m.inc.fadedAt) {
+		e.unattend(m)
+		if onset.After(e.clock) {
+			onset = e.clock
+		}
+		m.obs.Reset()
+		m.obs.Onset, m.obs.Seen, m.obs.Magnitude = onset, e.clock, magnitudeOf(in.Annotations)
+	}
+	e.attend(m)
 }
 
 // magnitudeOf is how far beyond normal an alert says its value is, 0 when it does not say.
@@ -244,6 +258,9 @@ func (e *Engine) resume(a *alert, in *itsm.Alert, c claim) {
 	e.extend(a, in, c)
 	m.set(itsm.StatusFiring, e.clock)
 	m.endsAt = time.Time{}
+	if !a.quiet {
+		e.attend(m)
+	}
 	if n := len(a.past); n > 0 {
 		a.past[n-1].end = time.Time{}
 	}
@@ -350,6 +367,7 @@ func (e *Engine) end(a *alert, at time.Time, status itsm.Status) {
 		e.schedulePurge(a)
 		return
 	}
+	e.attend(m)
 	if status == itsm.StatusExpired && m.inc.row.State.Open() {
 		if _, waits := m.inc.silent[a.source]; !waits {
 			e.silent[a.source] = append(e.silent[a.source], m.inc)

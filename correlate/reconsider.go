@@ -77,14 +77,50 @@ func (e *Engine) moveOver(from, to *incident, members []*member, why string) {
 	e.noteBy(to, itsm.EntryMoved, itsm.ByEngine, fmt.Sprintf("%d %s moved here from %s: %s", len(members), plural("alert", len(members)), from.row.Number, why))
 }
 
-// carry moves members without a person's decision.
+// carry moves members without a person's decision. Of one that has fired before, only the period that is evidence now moves.
 func (e *Engine) carry(from, to *incident, members []*member) {
-	e.leave(from, members)
+	var whole, moved []*member
 	for _, m := range members {
+		if m.count > 1 && m.obs.Onset.Equal(m.alert.start) && !m.alert.floor.IsZero() {
+			moved = append(moved, e.part(m))
+			continue
+		}
+		whole, moved = append(whole, m), append(moved, m)
+	}
+	e.leave(from, whole)
+	for _, m := range moved {
 		m.via, m.joinedAt = nil, e.clock
 		e.touchMember(m)
 	}
-	e.arrive(to, members)
+	e.arrive(to, moved)
 	e.touch(from)
 	e.touch(to)
+}
+
+// part takes the present period of an alert out of a member, which keeps the ones before.
+func (e *Engine) part(m *member) *member {
+	a, inc := m.alert, m.inc
+	e.unattend(m)
+	e.periods++
+	e.dirty.counts = true
+	obs := *m.obs
+	obs.Ordinal = e.periods
+	fresh := &member{
+		alert: a, obs: &obs, startsAt: a.start, lastStartsAt: a.start, endsAt: m.endsAt, status: m.status, count: 1, evidence: m.evidence, recent: m.recent,
+	}
+	inc.tally(m, -1)
+	m.status, m.endsAt, m.count, m.recent, m.last = itsm.StatusResolved, a.floor, m.count-1, nil, a.said()
+	if m.lastStartsAt.After(a.floor) { // when the period before began is not known any more
+		m.lastStartsAt = a.floor
+	}
+	inc.tally(m, 1)
+	inc.restless = slices.DeleteFunc(inc.restless, func(o *member) bool { return o == m })
+	m.restless = false
+	a.members = append(a.members, fresh)
+	if n := len(a.past); n > 0 {
+		a.past[n-1].member = fresh
+	}
+	e.attend(m)
+	e.touchMember(m)
+	return fresh
 }

@@ -141,6 +141,7 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		inc.reconsiderAt = time.Time{}
 		e.saveIncident(inc)
 		if inc.row.State.Open() {
+			e.fade(inc, e.clock)
 			e.reconsider(inc)
 		}
 	case t.kind == timerRegroup:

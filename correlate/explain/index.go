@@ -321,6 +321,9 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 	if len(in.observations) == 0 {
 		delete(b.items, o.Node)
 	}
+	if len(b.items) == 0 && h != x.pending {
+		x.unfile(h)
+	}
 	if h == x.pending {
 		return
 	}

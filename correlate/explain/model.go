@@ -64,6 +64,9 @@ type Hypothesis struct {
 	body body
 }
 
+// Holds tells whether anything on an item is evidence of it now.
+func (h *Hypothesis) Holds() bool { return len(h.body.items) > 0 }
+
 // Change is a change as a candidate cause.
 type Change struct {
 	ID       string
