@@ -134,8 +134,8 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes.
-const alertFormat = 4
+// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes, 4 nothing of the past.
+const alertFormat = 5
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -171,6 +171,9 @@ func (a *alert) encode() []byte {
 	for _, m := range a.members {
 		if m.obs != nil {
 			w.uint(math.Float64bits(m.obs.Magnitude))
+			for _, v := range m.obs.Past.List() {
+				w.uint(uint64(*v)) //nolint:gosec // counts
+			}
 		}
 	}
 	return w.b
@@ -264,6 +267,11 @@ func (e *Engine) restoreAlert(value []byte) error {
 	for _, m := range a.members {
 		if format > 3 && m.obs != nil {
 			m.obs.Magnitude = math.Float64frombits(r.uint())
+			for _, v := range m.obs.Past.List() {
+				if format > 4 {
+					*v = int32(r.uint()) //nolint:gosec // was one
+				}
+			}
 		}
 	}
 	if r.err != nil {

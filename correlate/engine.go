@@ -47,6 +47,7 @@ type Engine struct {
 
 	graph *cmdb.Graph
 	index *explain.Index
+	rates *explain.Rates
 
 	alerts     map[itsm.Fingerprint]*alert
 	incidents  map[uint64]*incident // by ordinal
@@ -114,8 +115,8 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.silences.all, e.heartbeats = map[string]*silence{}, map[string]*itsm.Heartbeat{}
-	e.index = explain.NewIndex(graph, opts.Config.Correlate.explain())
-	e.index.Learned(opts.Patterns)
+	e.index, e.rates = explain.NewIndex(graph, opts.Config.Correlate.explain()), explain.NewRates(opts.Patterns)
+	e.index.Follow(e.rates)
 	return e, nil
 }
 
@@ -190,6 +191,9 @@ func (e *Engine) Deadline() (time.Time, bool) { return e.timers.next() }
 // Limited returns how many searches for causes each limit has ended since the last call.
 func (e *Engine) Limited() map[string]int { return e.index.Limited() }
 
+// RatesDropped returns how many types of items were no longer counted, for there were too many, since the last call.
+func (e *Engine) RatesDropped() int { return e.rates.Dropped() }
+
 // refresh brings the graph to the present; relations that began or ended change what is likely.
 func (e *Engine) refresh() {
 	if e.graph.Refresh(e.clock) {
@@ -200,7 +204,7 @@ func (e *Engine) refresh() {
 // reindex hands everything to a new index.
 func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
-	e.index.Learned(e.opts.Patterns)
+	e.index.Follow(e.rates)
 	clear(e.hurt)
 	e.windows.stale = true // other relations, or other nodes
 	for _, id := range sortedKeys(e.changes) {

@@ -98,7 +98,7 @@ func (e *Engine) remember(key string, f found) {
 
 // Dirty returns about how many bytes Changed would return.
 func (e *Engine) Dirty() int {
-	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats))
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats)) + e.rates.Dirty()
 }
 
 // Changed returns the entities that have changed since the last call, in the order of their keys.
@@ -146,6 +146,7 @@ func (e *Engine) Changed() []itsm.Entity {
 		put("heartbeat/"+key, encodeOrNil(e.heartbeats[key]))
 	}
 	e.putMoved(put)
+	e.rates.Changed(put)
 	if e.dirty.counts {
 		put("count", encode(savedCounts{Opened: e.opened, Periods: e.periods}))
 	}
@@ -271,6 +272,8 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		err = e.restoreSilence(entity.Value)
 	case "heartbeat":
 		err = e.restoreHeartbeat(entity.Value)
+	case "rate":
+		e.rates.Restore(name, entity.Value)
 	case "found":
 		var f found
 		err = json.Unmarshal(entity.Value, &f)
@@ -343,6 +346,9 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	e.graph.Discover(e.discovered())
 	e.graph.Refresh(e.clock)
 	if err := e.restoreMoved(); err != nil {
+		return err
+	}
+	if err := e.rates.Restored(); err != nil {
 		return err
 	}
 	e.restoreHeartbeats()

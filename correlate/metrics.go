@@ -11,6 +11,7 @@ type metrics struct {
 	takeovers, recoveries              prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
+	ratesDropped                       prometheus.Counter
 	limited, clocks                    *prometheus.CounterVec
 }
 
@@ -41,6 +42,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		clocks: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_correlate_sla_clocks_total", Help: "Clocks of service level targets that came into a state, by metric (response or resolution) and state.",
 		}, []string{"metric", "state"}),
+		ratesDropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "signalbox_correlate_rates_dropped_total", Help: "Alert types of items whose past was dropped, the rarest first, because too many are counted.",
+		}),
 		lag: f.NewGauge(prometheus.GaugeOpts{
 			Name: "signalbox_correlate_lag_seconds", Help: "Age of the last applied record when its updates were published; 0 when nothing waits.",
 		}),

@@ -9,6 +9,7 @@ import (
 
 	"signalbox/cmdb"
 	"signalbox/correlate/explain"
+	"signalbox/correlate/learn"
 	"signalbox/itsm"
 )
 
@@ -104,6 +105,11 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	if e.opts.Keep {
 		a.past = append(a.past, span{start: c.start, member: m})
 	}
+	onset := c.start
+	if onset.After(e.clock) {
+		onset = e.clock
+	}
+	past := e.index.Count(a.node, a.kind(), latest(onset, e.clock.Add(-learn.RateWindow)))
 	switch {
 	case a.quiet:
 		if a.node != cmdb.None {
@@ -113,19 +119,15 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	case m.inc != nil:
 		m.inc.hyp.LastJoined = e.clock
 		e.reopen(m)
-		e.refire(m, in, c.start)
+		e.refire(m, in, onset, past)
 		e.touchMember(m)
 		e.touch(m.inc)
 	default:
-		onset := c.start
-		if onset.After(e.clock) {
-			onset = e.clock
-		}
 		e.periods++
 		e.dirty.counts = true
 		m.obs = &explain.Observation{
 			Ordinal: e.periods, Node: a.node, Type: a.kind(), Group: a.labels.Get(e.cfg.Correlate.GroupUnbound), Onset: onset, Seen: e.clock,
-			Magnitude: magnitudeOf(a.annotations),
+			Magnitude: magnitudeOf(a.annotations), Past: past,
 		}
 		if m.obs.Group == "" {
 			m.obs.Group = m.obs.Type
@@ -139,16 +141,20 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 }
 
 // refire makes a new period evidence again, as of now when the ones before no longer are.
-func (e *Engine) refire(m *member, in *itsm.Alert, onset time.Time) {
+func (e *Engine) refire(m *member, in *itsm.Alert, onset time.Time, past explain.Past) {
 	if m.obs.Node != cmdb.None && !m.inc.fadedAt.IsZero() && !m.alert.floor.Add(e.cfg.Correlate.Window).After(m.inc.fadedAt) {
 		e.unattend(m)
-		if onset.After(e.clock) {
-			onset = e.clock
-		}
 		m.obs.Reset()
-		m.obs.Onset, m.obs.Seen, m.obs.Magnitude = onset, e.clock, magnitudeOf(in.Annotations)
+		m.obs.Onset, m.obs.Seen, m.obs.Magnitude, m.obs.Past = onset, e.clock, magnitudeOf(in.Annotations), past
 	}
 	e.attend(m)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // magnitudeOf is how far beyond normal an alert says its value is, 0 when it does not say.

@@ -70,7 +70,11 @@ func (s *sightings) see(text string) *Observation {
 	item, kind, _ := strings.Cut(text, " ")
 	s.ordinal++
 	s.at = s.at.Add(time.Second)
-	return &Observation{Ordinal: s.ordinal, Node: s.x.node(s.t, item), Type: kind, Onset: s.at, Seen: s.at}
+	o := &Observation{Ordinal: s.ordinal, Node: s.x.node(s.t, item), Type: kind, Onset: s.at, Seen: s.at}
+	if s.x.rates != nil {
+		o.Past = s.x.Count(o.Node, o.Type, o.Onset)
+	}
+	return o
 }
 
 // hold puts observations into a new hypothesis and ranks it.

@@ -33,8 +33,9 @@ type Index struct {
 	mark     []int32                     // scratch of walks: place in the list by node, +1
 	limited  map[string]int              // walks that a limit has ended
 
-	peers   peers
-	history history
+	peers peers
+	alone related // the items without relations
+	rates *Rates
 }
 
 // reach is a possible cause of an observation.
@@ -95,6 +96,18 @@ type typeCount struct {
 	count int
 	onset time.Time // the earliest
 	most  float64   // the greatest magnitude
+	first uint64    // ordinal of the first observation
+	past  Past      // before that one
+}
+
+func (t *typeCount) add(o *Observation) {
+	if t.onset.IsZero() || o.Onset.Before(t.onset) {
+		t.onset = o.Onset
+	}
+	t.most = max(t.most, o.Magnitude)
+	if t.first == 0 || o.Ordinal < t.first {
+		t.first, t.past = o.Ordinal, o.Past
+	}
 }
 
 // knows tells whether an observation says nothing that the item does not say already.
@@ -119,15 +132,13 @@ func (in *itemIn) add(o *Observation) {
 
 // note counts the type of an observation.
 func (in *itemIn) note(o *Observation) {
-	if i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type }); i >= 0 {
-		in.types[i].count++
-		if o.Onset.Before(in.types[i].onset) {
-			in.types[i].onset = o.Onset
-		}
-		in.types[i].most = max(in.types[i].most, o.Magnitude)
-	} else {
-		in.types = append(in.types, typeCount{o.Type, 1, o.Onset, o.Magnitude})
+	i := slices.IndexFunc(in.types, func(t typeCount) bool { return t.name == o.Type })
+	if i < 0 {
+		i = len(in.types)
+		in.types = append(in.types, typeCount{name: o.Type})
 	}
+	in.types[i].count++
+	in.types[i].add(o)
 }
 
 func (in *itemIn) remove(o *Observation) {
@@ -150,15 +161,11 @@ func (in *itemIn) remove(o *Observation) {
 	}
 	for i := range in.types {
 		t := &in.types[i]
-		t.onset, t.most = time.Time{}, 0
+		*t = typeCount{name: t.name, count: t.count}
 		for _, p := range in.observations {
-			if p.Type != t.name {
-				continue
+			if p.Type == t.name {
+				t.add(p)
 			}
-			if t.onset.IsZero() || p.Onset.Before(t.onset) {
-				t.onset = p.Onset
-			}
-			t.most = max(t.most, p.Magnitude)
 		}
 	}
 }
@@ -189,7 +196,7 @@ func NewIndex(g *cmdb.Graph, cfg Config) *Index {
 		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]expectation{},
 		gathered: map[cmdb.Node]belief{}, limited: map[string]int{},
 	}
-	x.peers.joined = map[cmdb.Node]*related{}
+	x.peers.joined, x.alone = map[cmdb.Node]*related{}, *newRelated()
 	x.grown(nil)
 	x.pending = &Hypothesis{Ordinal: ^uint64(0), Cause: None, ConfirmedItem: None}
 	return x

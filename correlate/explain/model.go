@@ -27,6 +27,8 @@ type Observation struct {
 	Seen  time.Time // time of the record that brought it
 	// Magnitude is how far beyond normal the value is, in standard deviations or times the limit; 0: not told.
 	Magnitude float64
+	// Past is how often this had fired before (Index.Count).
+	Past Past
 
 	// Hypothesis that explains it now, nil before it is decided.
 	Hypothesis *Hypothesis

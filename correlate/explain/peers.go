@@ -14,6 +14,12 @@ type peers struct {
 type related struct {
 	sizes  map[uint16]int
 	having map[typeOf]int
+	seen   map[typeOf]seen // in the past
+	span   *span           // nil: nothing was counted yet
+}
+
+func newRelated() *related {
+	return &related{sizes: map[uint16]int{}, having: map[typeOf]int{}, seen: map[typeOf]seen{}}
 }
 
 // typeOf is an alert type of the items of a class.
@@ -54,6 +60,8 @@ func (x *Index) grown(touched []cmdb.Node) {
 	for len(x.peers.parent) < x.g.Len() {
 		n := cmdb.Node(len(x.peers.parent)) //nolint:gosec // as many as the graph has
 		x.peers.parent = append(x.peers.parent, n)
+		x.alone.sizes[x.g.ClassID(n)]++
+		x.remember(n, &x.alone)
 		touched = append(touched, n)
 	}
 	for _, n := range touched {
@@ -72,7 +80,8 @@ func (x *Index) join(a, b cmdb.Node) {
 	if a == b {
 		return
 	}
-	into, from := x.related(a), x.related(b)
+	kept := longer(x.peers.span(a), x.peers.span(b))
+	into, from := x.related(a, kept), x.related(b, kept)
 	if len(into.sizes)+len(into.having) < len(from.sizes)+len(from.having) {
 		a, b, into, from = b, a, from, into
 	}
@@ -82,18 +91,39 @@ func (x *Index) join(a, b cmdb.Node) {
 	for t, n := range from.having {
 		into.having[t] += n
 	}
+	for t, n := range from.seen {
+		into.take(t, n)
+	}
 	x.peers.parent[b] = a
 	x.peers.joined[a] = into
 	delete(x.peers.joined, b)
 }
 
-// related returns the set of a root; that of an item that was alone is made from what it reports.
-func (x *Index) related(root cmdb.Node) *related {
+// span is that of the set with a root, nil when the root is alone.
+func (p *peers) span(root cmdb.Node) *span {
+	if r := p.joined[root]; r != nil {
+		return r.span
+	}
+	return nil
+}
+
+// related returns the set of a root, which goes on with a span; that of an item that was alone is made from what it reports and
+// what is remembered of it.
+func (x *Index) related(root cmdb.Node, s *span) *related {
 	if r := x.peers.joined[root]; r != nil {
+		r.span = s
 		return r
 	}
 	class := x.g.ClassID(root)
-	r := &related{sizes: map[uint16]int{class: 1}, having: map[typeOf]int{}}
+	r := newRelated()
+	r.sizes[class], r.span = 1, s
+	x.remember(root, r)
+	x.alone.sizes[class]--
+	if x.rates != nil {
+		for name, of := range x.rates.of(x.g.Item(root).ID) {
+			x.alone.remember(typeOf{class, name}, of, -1)
+		}
+	}
 	if int(root) < len(x.nodes) {
 		for _, e := range x.nodes[root] {
 			if !e.self || e.h == x.pending {

@@ -155,7 +155,7 @@ func (p *neighbourhood) unusual(c cmdb.Node) {
 	for i := range p.of[c] {
 		m := &p.of[c][i]
 		if m.u.node != c {
-			m.mass = m.mass * p.x.unusual(m.u.node, m.u.in.types, explained, p.since) / 1000
+			m.mass = m.mass * p.x.unusual(m.u.node, m.u.in.types, explained) / 1000
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 			continue // its callers are hurt: so is their traffic
 		}
 		key := typeOf{class, t.name}
-		p := x.chance(n, key, around.having[key]-max(1, explained[key]), around.sizes[class]-max(1, explained[key]), since)
+		p := x.chance(n, key, around.having[key]-max(1, explained[key]), around.sizes[class]-max(1, explained[key]), t.past)
 		w := t.weight(p, float64(travels(self)[x.symptomOf(t.name)])/100, since)
 		name := x.familyOf(t.name)
 		if name == t.name {
@@ -111,13 +111,13 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 
 // unusual is how far what an item reports exceeds, at most once, what one item in twenty has anyway, when a cause explains
 // so many items that have it; in thousandths.
-func (x *Index) unusual(n cmdb.Node, types []typeCount, explained map[typeOf]int, since time.Time) int64 {
+func (x *Index) unusual(n cmdb.Node, types []typeCount, explained map[typeOf]int) int64 {
 	class, around := x.g.ClassID(n), x.peers.of(n)
 	var m mean
 	for i := range types {
 		key := typeOf{class, types[i].name}
 		k := max(1, explained[key])
-		p := x.chance(n, key, around.having[key]-k, around.sizes[class]-k, since)
+		p := x.chance(n, key, around.having[key]-k, around.sizes[class]-k, types[i].past)
 		m.add(beyond(types[i].most), min(1, surprise(p, likelyOwn)/surprise(0.05, likelyOwn)))
 	}
 	return m.thousandths()
@@ -230,7 +230,7 @@ func (x *Index) shares(n cmdb.Node, now, since time.Time, short bool, reports fu
 			sums = int64(math.Round(float64(members-len(t.of)) * silent))
 		}
 		for i := range t.of {
-			p := x.chance(t.on[i], t.typeOf, around.having[t.typeOf]-len(t.of), around.sizes[t.class]-members, since)
+			p := x.chance(t.on[i], t.typeOf, around.having[t.typeOf]-len(t.of), around.sizes[t.class]-members, t.of[i].past)
 			sums += t.of[i].weight(p, likelyMember, since)
 		}
 		sum += max(0, sums)

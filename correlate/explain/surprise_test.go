@@ -240,7 +240,7 @@ func TestSurprise_the_past(t *testing.T) {
 	}
 	score := func(item string, f *learn.File) float64 {
 		s := shop(t)
-		s.x.Learned(f)
+		s.x.Follow(NewRates(f))
 		return s.scores(s.hold(1, item+" Slow"))[item]
 	}
 	always, lately, seldom, never := score("cart-0", past), score("cart-1", past), score("cart-2", past), score("mail-0", past)
