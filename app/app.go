@@ -287,7 +287,7 @@ func (a *App) tail(ctx context.Context, caughtUp chan struct{}) error {
 		return nil //nolint:nilerr // the program is to stop.
 	}
 	return a.stream.Tail(ctx, stream.TailOptions{
-		Topics:   []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB},
+		Topics:   []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicProblems, itsm.TopicCMDB},
 		Apply:    a.ui.Apply,
 		CaughtUp: func() { close(caughtUp) },
 	})

@@ -34,6 +34,7 @@ type Config struct {
 	Incident      correlate.IncidentConfig  `yaml:"incident"`
 	Correlate     correlate.CorrelateConfig `yaml:"correlate"`
 	SLA           sla.Config                `yaml:"sla"`
+	Problem       correlate.ProblemConfig   `yaml:"problem"`
 }
 
 // ServerConfig says where the program listens and keeps its data.
@@ -75,12 +76,13 @@ func DefaultConfig() Config {
 		Incident:   c.Incident,
 		Correlate:  c.Correlate,
 		SLA:        c.SLA,
+		Problem:    c.Problem,
 	}
 }
 
 // Rules is the part of the configuration that decides outcomes; it is adopted as a record.
 func (c Config) Rules() correlate.Config {
-	return correlate.Config{Severity: c.Severity, Incident: c.Incident, Correlate: c.Correlate, SLA: c.SLA}
+	return correlate.Config{Severity: c.Severity, Incident: c.Incident, Correlate: c.Correlate, SLA: c.SLA, Problem: c.Problem}
 }
 
 // Load reads the file (none when path is empty) over the defaults, then the environment over both.

@@ -48,7 +48,7 @@ error. ` + "`signalbox check --config signalbox.yml`" + ` prints every fault wit
 Each key can be set by an environment variable: ` + "`SIGNALBOX_`" + ` and the path in capitals, dots as underscores
 (` + "`SIGNALBOX_SERVER_LISTEN=127.0.0.1:8000`" + `); its value is read as YAML. Flags win over the environment, the environment over the file.
 
-` + "`POST /-/reload`" + `, or SIGHUP, reads the file and the estate files again: ` + "`severity`, `incident`, `correlate` and `sla`" + ` come into force at once, as a record of the
+` + "`POST /-/reload`" + `, or SIGHUP, reads the file and the estate files again: ` + "`severity`, `incident`, `correlate`, `sla` and `problem`" + ` come into force at once, as a record of the
 log; the other sections need a restart.
 
 This page is generated from the code.

@@ -30,6 +30,10 @@ func (e *Engine) command(c *itsm.Command) {
 		e.now.outcomes = append(e.now.outcomes, have.Outcome)
 		return
 	}
+	if c.Problem != "" {
+		e.commandProblem(c)
+		return
+	}
 	inc, err := e.refer(c.Incident)
 	if errors.Is(err, itsm.ErrNotFound) && e.opts.Shards > 1 {
 		return // another shard knows it, or the door has said so already
@@ -49,14 +53,36 @@ func (e *Engine) command(c *itsm.Command) {
 	if err == nil {
 		err = e.act(inc, c)
 	}
-	out := itsm.Outcome{Command: c.ID, Status: http.StatusOK}
-	switch {
-	case err == nil:
+	out := outcomeOf(c, err)
+	if err == nil {
 		inc.row.CommandRevision++
 		if c.Comment != "" {
 			e.noteBy(inc, itsm.EntryCommented, author(c), c.Comment)
 		}
 		e.touch(inc)
+	}
+	if inc != nil {
+		inc = inc.present(e)
+		out.Incident = inc.row.ID
+	}
+	e.answer(c, out, inc)
+}
+
+// commandProblem applies what a person decides of a candidate for a problem, or answers why not.
+func (e *Engine) commandProblem(c *itsm.Command) {
+	revision, err := e.decideProblem(c)
+	if errors.Is(err, itsm.ErrNotFound) && e.opts.Shards > 1 {
+		return // another shard knows it, or the door has said so already
+	}
+	out := outcomeOf(c, err)
+	out.Problem, out.Revision = c.Problem, revision
+	e.answer(c, out, nil)
+}
+
+func outcomeOf(c *itsm.Command, err error) itsm.Outcome {
+	out := itsm.Outcome{Command: c.ID, Status: http.StatusOK}
+	switch {
+	case err == nil:
 	case errors.Is(err, itsm.ErrNotFound):
 		out.Status, out.Reason = http.StatusNotFound, err.Error()
 	case errors.Is(err, itsm.ErrConflict):
@@ -64,10 +90,11 @@ func (e *Engine) command(c *itsm.Command) {
 	default:
 		out.Status, out.Reason = http.StatusUnprocessableEntity, err.Error()
 	}
-	if inc != nil {
-		inc = inc.present(e)
-		out.Incident = inc.row.ID
-	}
+	return out
+}
+
+// answer remembers the outcome of a command, and publishes it when this instant is flushed.
+func (e *Engine) answer(c *itsm.Command, out itsm.Outcome, inc *incident) {
 	a := &answered{Outcome: out, Forget: e.clock.Add(rememberCommands), inc: inc}
 	e.commands[c.ID] = a
 	e.dirty.commands[c.ID] = true

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signalbox/correlate/explain"
+	"signalbox/correlate/problem"
 	"signalbox/itsm"
 	"signalbox/sla"
 )
@@ -17,7 +18,11 @@ type Config struct {
 	Incident  IncidentConfig  `yaml:"incident"`
 	Correlate CorrelateConfig `yaml:"correlate"`
 	SLA       sla.Config      `yaml:"sla"`
+	Problem   ProblemConfig   `yaml:"problem"`
 }
+
+// ProblemConfig is when resolved incidents make a candidate for a problem.
+type ProblemConfig = problem.Config
 
 // SeverityConfig turns the label severity into a severity.
 type SeverityConfig struct {
@@ -98,6 +103,7 @@ func DefaultConfig() Config {
 			GroupUnbound: "alertname", Window: x.Window, Gap: x.Gap, LookBack: x.LookBack, ChangeDecay: x.ChangeDecay,
 			Detection: x.Detection, Hops: x.Hops, FanOut: x.FanOut, Candidates: x.Candidates,
 		},
+		Problem: problem.DefaultConfig(),
 	}
 }
 
@@ -150,7 +156,7 @@ func (c Config) Validate() error {
 	if c.Correlate.GroupUnbound == "" {
 		errs = append(errs, errors.New("correlate.group_unbound: is missing"))
 	}
-	return errors.Join(append(errs, c.Correlate.explain().Validate(), c.SLA.Validate())...)
+	return errors.Join(append(errs, c.Correlate.explain().Validate(), c.SLA.Validate(), c.Problem.Validate())...)
 }
 
 // severityOf reads the severity of a label set.

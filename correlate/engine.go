@@ -20,6 +20,7 @@ import (
 	"signalbox/cmdb"
 	"signalbox/correlate/explain"
 	"signalbox/correlate/learn"
+	"signalbox/correlate/problem"
 	"signalbox/itsm"
 	"signalbox/sla"
 )
@@ -57,9 +58,11 @@ type Engine struct {
 	silences   silences
 	windows    windows
 	heartbeats map[string]*itsm.Heartbeat // by key
-	silent     map[string][]*incident     // incidents that wait for a record of a source
-	opened     uint64                     // incidents so far
-	periods    uint64                     // observations so far
+	problems   *problem.Book
+	sweepAt    time.Time              // when the problems are to be looked at; zero: never
+	silent     map[string][]*incident // incidents that wait for a record of a source
+	opened     uint64                 // incidents so far
+	periods    uint64                 // observations so far
 	timers     timers
 	buckets    [bucketCount]bucket
 
@@ -111,6 +114,7 @@ func New(opts Options) (*Engine, error) {
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
 		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
 	}
+	e.problems = problem.NewBook(opts.Config.Problem, opts.Shard)
 	if err := e.force(opts.Config, ""); err != nil {
 		return nil, err
 	}
@@ -294,6 +298,7 @@ func (e *Engine) force(cfg Config, version string) error {
 		return fmt.Errorf("rules %s: %w", version, err)
 	}
 	e.cfg, e.rules, e.targets = cfg, version, targets
+	e.problems.Configure(cfg.Problem)
 	return nil
 }
 

@@ -98,7 +98,7 @@ func (e *Engine) remember(key string, f found) {
 
 // Dirty returns about how many bytes Changed would return.
 func (e *Engine) Dirty() int {
-	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats)) + e.rates.Dirty()
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats)+e.problems.Dirty()) + e.rates.Dirty()
 }
 
 // Changed returns the entities that have changed since the last call, in the order of their keys.
@@ -145,6 +145,7 @@ func (e *Engine) Changed() []itsm.Entity {
 	for key := range e.dirty.heartbeats {
 		put("heartbeat/"+key, encodeOrNil(e.heartbeats[key]))
 	}
+	e.problems.Save(put)
 	e.putMoved(put)
 	e.rates.Changed(put)
 	if e.dirty.counts {
@@ -233,6 +234,7 @@ type savedIncident struct {
 	Services   []string
 	Phases     []itsm.Phase
 	SLAAt      time.Time `json:",omitzero"`
+	Changed    changed   `json:",omitzero"`
 	Reconsider time.Time `json:",omitzero"`
 	FadedAt    time.Time `json:",omitzero"`
 }
@@ -242,7 +244,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
-		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Changed: inc.changed, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
 	}
 	if h.Cause != cmdb.None {
 		s.Cause = g.Item(h.Cause).ID
@@ -274,6 +276,8 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		err = e.restoreHeartbeat(entity.Value)
 	case "rate":
 		e.rates.Restore(name, entity.Value)
+	case "fact", "candidate":
+		err = e.problems.Restore(kind, name, entity.Value)
 	case "found":
 		var f found
 		err = json.Unmarshal(entity.Value, &f)
@@ -305,7 +309,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, reconsiderAt: s.Reconsider, fadedAt: s.FadedAt, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, changed: s.Changed, reconsiderAt: s.Reconsider, fadedAt: s.FadedAt, restored: &s,
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}
@@ -415,6 +419,7 @@ func (e *Engine) restoreMoved() error {
 }
 
 func (e *Engine) restoreTimers() {
+	e.restoreProblems()
 	for _, fp := range sortedKeys(e.alerts) {
 		a := e.alerts[fp]
 		if a.open {

@@ -72,6 +72,7 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 	if loose := append(alerts[nil], e.now.gone...); len(loose) > 0 {
 		updates = append(updates, itsm.Update{Alerts: loose})
 	}
+	updates = e.publishProblems(updates)
 	for _, inc := range e.now.forgotten {
 		updates = append(updates, itsm.Update{IncidentID: inc.row.ID, Forget: true, ForgetEntries: inc.seq})
 	}
@@ -133,6 +134,7 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 		before, recovered := inc.bestCause(), len(r.Causes) > 0 && r.Causes[0].Recovered
 		r.Causes = e.index.Rank(e.clock, inc.hyp)
 		e.recovered(inc)
+		e.remark(inc)
 		u.Causes = r.Causes
 		if u.Causes == nil {
 			u.Causes = []itsm.Cause{}
@@ -161,6 +163,7 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 		}
 	}
 	e.tell(inc)
+	e.account(inc)
 	inc.touched = false
 	if inc.review && len(inc.entries) == 0 && bytes.Equal(held, encode(r)) {
 		e.schedule(inc)

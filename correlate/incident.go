@@ -53,6 +53,7 @@ type incident struct {
 
 	restless []*member // that have fired more than once of late
 
+	changed    changed  // that it is put down to
 	services   []string // that the cause hurts
 	servicesOf cmdb.Node
 	opening    bool           // not yet published
@@ -437,8 +438,11 @@ func (e *Engine) flaps(inc *incident) (bool, time.Time) {
 		if m.restless = end.After(e.clock); !m.restless {
 			return true
 		}
-		if n >= e.cfg.Incident.FlapCount && last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) <= e.cfg.Incident.FlapWindow && end.After(until) {
-			until = end
+		if n >= e.cfg.Incident.FlapCount && last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) <= e.cfg.Incident.FlapWindow {
+			e.flapped(inc, m, last)
+			if end.After(until) {
+				until = end
+			}
 		}
 		return false
 	})

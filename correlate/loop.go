@@ -249,6 +249,7 @@ func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
 		l.metrics.limited.WithLabelValues(limit).Add(float64(n))
 	}
 	l.metrics.ratesDropped.Add(float64(l.engine.RatesDropped()))
+	l.metrics.problemsDropped.Add(float64(l.engine.ProblemsDropped()))
 	for event, n := range l.engine.Clocked() {
 		l.metrics.clocks.WithLabelValues(string(event.Metric), string(event.State)).Add(float64(n))
 	}

@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	records, alerts, commands, updates prometheus.Counter
 	takeovers, recoveries              prometheus.Counter
+	problemsDropped                    prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
 	ratesDropped                       prometheus.Counter
@@ -27,6 +28,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		recoveries: f.NewCounter(prometheus.CounterOpts{
 			Name: "signalbox_correlate_recoveries_total", Help: "Times the engine was filled from the last checkpoint: when the shard comes to this process, and after the log had not been available.",
+		}),
+		problemsDropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "signalbox_correlate_problems_dropped_total", Help: "Resolved incidents and candidates that the search for problems has let go for want of room.",
 		}),
 		applied: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_correlate_apply_duration_seconds", Help: "Time to apply what one read returned.",

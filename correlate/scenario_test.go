@@ -134,6 +134,7 @@ type world struct {
 	alerts     map[string]map[itsm.Fingerprint]itsm.AlertState // by the incident they were published in
 	timeline   map[string]map[int]itsm.Entry
 	outcomes   map[string]itsm.Outcome
+	problems   map[string]itsm.Problem
 	discovered map[string]bool
 	fault      string
 }
@@ -142,7 +143,7 @@ func newWorld(tb testing.TB, e *Engine) *world {
 	tb.Helper()
 	return &world{
 		t: tb, e: e, rows: map[string]itsm.Incident{}, causes: map[string][]itsm.Cause{}, phases: map[string]itsm.Phases{}, alerts: map[string]map[itsm.Fingerprint]itsm.AlertState{},
-		timeline: map[string]map[int]itsm.Entry{}, outcomes: map[string]itsm.Outcome{}, discovered: map[string]bool{},
+		timeline: map[string]map[int]itsm.Entry{}, outcomes: map[string]itsm.Outcome{}, discovered: map[string]bool{}, problems: map[string]itsm.Problem{},
 	}
 }
 
@@ -185,6 +186,7 @@ func (w *world) take(updates []itsm.Update) {
 		if u.Forget {
 			w.forget(u)
 		}
+		w.takeProblem(u)
 		if u.Outcome != nil {
 			w.outcomes[u.Outcome.Command] = *u.Outcome
 		}
@@ -197,6 +199,18 @@ func (w *world) take(updates []itsm.Update) {
 		for _, r := range u.Relations {
 			w.discovered[r.From+" "+string(r.Type)+" "+r.To] = true
 		}
+	}
+}
+
+// takeProblem holds that revisions of candidates only grow, until one is gone.
+func (w *world) takeProblem(u *itsm.Update) {
+	w.t.Helper()
+	delete(w.problems, u.ForgetProblem)
+	if p := u.Problem; p != nil {
+		if have := w.problems[p.ID]; p.Revision <= have.Revision {
+			w.t.Fatalf("%s: revision %d of %q follows %d", w.where, p.Revision, p.Title, have.Revision)
+		}
+		w.problems[p.ID] = *p
 	}
 }
 
@@ -260,6 +274,13 @@ func (w *world) compareWithTopics() {
 			same("an alert of "+inc.Number, b, a)
 		}
 	}
+	problems := w.e.Problems()
+	if len(problems) != len(w.problems) {
+		w.t.Fatalf("%s: %d candidates for problems on the topic, %d in the engine", w.where, len(w.problems), len(problems))
+	}
+	for i := range problems {
+		same("the candidate "+problems[i].Title, w.problems[problems[i].ID], problems[i])
+	}
 	if loose := w.e.Alerts(); len(loose) != len(held[itsm.NoIncident]) {
 		w.t.Fatalf("%s: %d alerts without incident on the topic, %d in the engine", w.where, len(held[itsm.NoIncident]), len(loose))
 	}
@@ -270,6 +291,13 @@ func (w *world) resolve(st *step) itsm.Input {
 	in := st.in
 	in.Commands = slices.Clone(in.Commands)
 	for i := range in.Commands {
+		if subject := st.commands[i].problem; subject != "" {
+			p := w.problem(subject)
+			if p == nil {
+				w.t.Fatalf("%s: there is no %s", w.where, subject)
+			}
+			in.Commands[i].Problem = p.ID
+		}
 		kind := st.commands[i].entry
 		if kind == "" {
 			continue
@@ -299,7 +327,10 @@ func (w *world) answer(file string, c *itsm.Command, want *told) {
 	if got.Status != want.status || !strings.Contains(got.Reason, want.reason) {
 		w.t.Errorf("%s:%d: %s is answered %d %q, want %d %q", file, want.line, c.Action, got.Status, got.Reason, want.status, want.reason)
 	}
-	if row := w.rows[got.Incident]; got.Status == 200 && got.Revision > row.Revision {
+	if p := w.problems[got.Problem]; got.Problem != "" && got.Status == 200 && got.Revision > p.Revision {
+		w.t.Errorf("%s:%d: the outcome speaks of revision %d, the topic has %d", file, want.line, got.Revision, p.Revision)
+	}
+	if row := w.rows[got.Incident]; got.Incident != "" && got.Status == 200 && got.Revision > row.Revision {
 		w.t.Errorf("%s:%d: the outcome speaks of revision %d, the topic has %d", file, want.line, got.Revision, row.Revision)
 	}
 }
@@ -314,6 +345,13 @@ func (w *world) check(file string, x *expectation) {
 			w.t.Fatalf("%s:%d: %q: one alert is expected (%v)", file, x.line, x.alert, err)
 		}
 		property = func(key string) (string, bool) { return w.alertProperty(fps[0], key) }
+	case strings.HasPrefix(x.subject, "problem:"):
+		p := w.problem(x.subject)
+		if p == nil {
+			w.t.Errorf("%s:%d: there is no %s", file, x.line, x.subject)
+			return
+		}
+		property = func(key string) (string, bool) { return problemProperty(p, key) }
 	case x.subject != "":
 		inc := w.incident(x.subject)
 		if inc == nil {
@@ -351,6 +389,39 @@ func (w *world) incident(number string) *itsm.Incident {
 	return nil
 }
 
+// problem finds a candidate by its place in the order of cost: problem:1 is the dearest.
+func (w *world) problem(subject string) *itsm.Problem {
+	n, err := strconv.Atoi(strings.TrimPrefix(subject, "problem:"))
+	all := w.e.Problems()
+	if err != nil || n < 1 || n > len(all) {
+		return nil
+	}
+	return &all[n-1]
+}
+
+func problemProperty(p *itsm.Problem, key string) (string, bool) {
+	rules, texts := map[itsm.ProblemRule]bool{}, make([]string, len(p.Evidence))
+	for i, v := range p.Evidence {
+		rules[v.Rule], texts[i] = true, v.Text
+	}
+	numbers := make([]string, len(p.Incidents))
+	for i, inc := range p.Incidents {
+		numbers[i] = short(inc.Number)
+	}
+	effect := itsm.ProblemEffect{Verdict: "none"}
+	if p.Effect != nil {
+		effect = *p.Effect
+	}
+	v, ok := map[string]string{
+		"state": string(p.State), "kind": string(p.Subject.Kind), "title": p.Title, "rules": sortedText(rules), "why": strings.Join(texts, "; "),
+		"items": strings.Join(p.Subject.Items, ","), "class": p.Subject.Class, "types": strings.Join(p.Subject.AlertTypes, ","), "change": p.Subject.Change,
+		"incidents": strings.Join(numbers, ","), "count": strconv.Itoa(p.IncidentCount), "minutes": fmt.Sprint(p.Minutes), "cost": fmt.Sprint(p.Cost),
+		"services": strings.Join(p.Services, ","), "days": strconv.Itoa(len(p.Days)), "reason": orNone(p.Reason), "by": orNone(p.DecidedBy),
+		"verdict": string(effect.Verdict), "before": strconv.Itoa(effect.Before), "after": strconv.Itoa(effect.After), "p": fmt.Sprint(effect.P),
+	}[key]
+	return v, ok
+}
+
 func textOf(ls itsm.Labels) string {
 	words := []string{ls.Get("alertname")}
 	for _, l := range ls {
@@ -386,6 +457,8 @@ func (w *world) property(key string) (string, bool) {
 		return strconv.Itoa(live), true
 	case "open":
 		return strconv.Itoa(open), true
+	case "problems":
+		return strconv.Itoa(len(w.e.Problems())), true
 	case "loose":
 		return strconv.Itoa(len(w.e.Alerts())), true
 	case "discovered":
@@ -622,6 +695,9 @@ func (w *world) dump() string {
 		fmt.Fprintf(&b, "   log %s\n", w.timelineOf(inc.ID, func(e itsm.Entry) string {
 			return fmt.Sprintf("%d %s %s: %s", e.Seq, e.Kind, e.By, e.Text)
 		}, " | "))
+	}
+	for _, p := range w.e.Problems() {
+		fmt.Fprintf(&b, "problem %s %s %q cost=%v count=%d %+v\n", p.State, p.Subject.Kind, p.Title, p.Cost, p.IncidentCount, p.Evidence)
 	}
 	for _, a := range w.e.Alerts() {
 		fmt.Fprintf(&b, "loose %s %s ×%d\n", textOf(a.Labels), a.Status, a.Count)

@@ -32,10 +32,11 @@ type step struct {
 
 // told is what a line says of a command beside the command itself.
 type told struct {
-	line   int
-	entry  itsm.EntryKind // undo the last entry of this kind
-	status int
-	reason string // a part of the reason of a refusal
+	line    int
+	entry   itsm.EntryKind // undo the last entry of this kind
+	status  int
+	reason  string // a part of the reason of a refusal
+	problem string // the command is about a candidate: problem:1
 }
 
 // expectation is one line of an expect block: a subject and what is demanded of it.
@@ -233,11 +234,19 @@ func (p *scriptParser) time(text string) (time.Time, error) {
 		}
 		return p.now.Add(d), nil
 	}
+	days := 0
+	if day, rest, ok := strings.Cut(text, "/"); ok {
+		n, err := strconv.Atoi(day)
+		if err != nil || n < 1 {
+			return time.Time{}, fmt.Errorf("%q: a day such as 2/10:00:05 is expected", text)
+		}
+		days, text = n-1, rest
+	}
 	t, err := time.Parse(time.TimeOnly, text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q: a time such as 10:00:05, +5s or -1m is expected", text)
 	}
-	return start().Truncate(24 * time.Hour).Add(t.Sub(t.Truncate(24 * time.Hour))), nil
+	return start().Truncate(24*time.Hour).AddDate(0, 0, days).Add(t.Sub(t.Truncate(24 * time.Hour))), nil
 }
 
 // adopt puts the first estate and rules into a record before everything else.
@@ -720,7 +729,13 @@ func (p *scriptParser) command(words []string) (itsm.Command, told, error) {
 		return itsm.Command{}, t, errors.New("command ACTION INCIDENT is expected")
 	}
 	p.serial++
-	ref, err := refer(words[1])
+	var ref itsm.IncidentRef
+	var err error
+	if strings.HasPrefix(words[1], "problem:") {
+		t.problem = words[1]
+	} else {
+		ref, err = refer(words[1])
+	}
 	c := itsm.Command{ID: fmt.Sprintf("command-%d", p.serial), Action: itsm.Action(words[0]), Incident: ref, By: "maria"}
 	for _, w := range words[2:] {
 		k, v, _ := strings.Cut(w, "=")
@@ -765,6 +780,9 @@ func (p *scriptParser) argument(c *itsm.Command, t *told, key, v string) (err er
 	case "until":
 		at, bad := p.time(v)
 		c.Until, err = &at, bad
+	case "fixed-at":
+		at, bad := p.time(v)
+		c.FixedAt, err = &at, bad
 	case "into":
 		c.Into = ref()
 	case "to":
@@ -798,6 +816,8 @@ func (p *scriptParser) demand(words []string) error {
 			return err
 		}
 		x.subject, words = number, words[1:]
+	case strings.HasPrefix(words[0], "problem:"):
+		x.subject, words = words[0], words[1:]
 	case strings.HasPrefix(words[0], `"`):
 		x.subject, x.alert, words = words[0][1:], words[0][1:], words[1:]
 	}

@@ -28,6 +28,7 @@ const (
 	timerHeartbeat                    // a heartbeat is forgotten
 	timerReconsider                   // what joined an incident can be judged
 	timerMaintenance                  // a maintenance begins or ends
+	timerProblem                      // candidates for problems are looked at
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -103,6 +104,8 @@ func (e *Engine) fire(t timer) {
 		e.fireSilence(t)
 	case timerHeartbeat:
 		e.fireHeartbeat(t)
+	case timerProblem:
+		e.fireProblem(t)
 	default:
 		if inc := e.incidents[t.ordinal]; inc != nil {
 			e.fireIncident(inc, t)

@@ -33,7 +33,20 @@ const (
 	ActionUndo          Action = "undo"
 )
 
-// Actions lists every action.
+// What a person does to a candidate for a problem, beside ActionReopen, which takes a decision back.
+const (
+	ActionAccept   Action = "accept"
+	ActionDismiss  Action = "dismiss"
+	ActionSuppress Action = "suppress"
+	ActionFixed    Action = "fixed"
+)
+
+// ProblemActions lists what can be done to a candidate.
+func ProblemActions() []Action {
+	return []Action{ActionAccept, ActionDismiss, ActionSuppress, ActionFixed, ActionReopen}
+}
+
+// Actions lists every action on an incident.
 func Actions() []Action {
 	return []Action{
 		ActionAcknowledge, ActionUnacknowledge, ActionStart, ActionResume, ActionReopen, ActionClose, ActionCancel,
@@ -42,13 +55,14 @@ func Actions() []Action {
 	}
 }
 
-// Command is what a person asks of an incident. Which fields an action uses: Validate. ID makes
+// Command is what a person asks of an incident, or of a candidate for a problem. Which fields an action uses: Validate. ID makes
 // it idempotent: a second command with the id of an earlier one changes nothing for 24 h and
 // gets the same outcome.
 type Command struct {
 	ID       string      `json:"id"`
 	Action   Action      `json:"action"`
-	Incident IncidentRef `json:"incident"`
+	Incident IncidentRef `json:"incident,omitzero"`
+	Problem  string      `json:"problem,omitempty"` // id of a candidate, instead of an incident
 	By       string      `json:"by,omitempty"`
 	// Revision is the commandRevision that the person saw (If-Match); nil: do not check.
 	Revision *int   `json:"commandRevision,omitempty"`
@@ -69,6 +83,7 @@ type Command struct {
 	Item     string           `json:"item,omitempty"`    // confirm_cause, reject_cause
 	Change   string           `json:"change,omitempty"`  // confirm_cause, reject_cause
 	Entry    *int             `json:"entry,omitempty"`   // undo: the sequence of the timeline entry
+	FixedAt  *time.Time       `json:"fixedAt,omitempty"` // fixed: since when the fix is in place; default now
 }
 
 // Validate checks that the fields an action needs are there, and no others. It knows nothing of
@@ -78,16 +93,23 @@ func (c *Command) Validate() error {
 	if c.ID == "" {
 		f.Add("id", "is missing")
 	}
-	if c.Incident == (IncidentRef{}) {
+	switch {
+	case c.Problem != "" && c.Incident != (IncidentRef{}):
+		f.Add("incident", "one of incident and problem is expected")
+	case c.Problem == "" && c.Incident == (IncidentRef{}):
 		f.Add("incident", "is missing: an id, a number, or {\"alert\": fingerprint}")
 	}
 	set := map[string]bool{
 		"team": c.Team.Set, "person": c.Person.Set, "text": c.Text != "", "public": c.Public, "priority": c.Priority.Set,
 		"reason": c.Reason != "", "until": c.Until != nil, "code": c.Code != "", "notes": c.Notes != "",
 		"into": c.Into != nil, "to": c.To != nil, "alerts": len(c.Alerts) > 0, "item": c.Item != "",
-		"change": c.Change != "", "entry": c.Entry != nil,
+		"change": c.Change != "", "entry": c.Entry != nil, "fixedAt": c.FixedAt != nil,
 	}
-	uses, needs, known := c.Action.fields()
+	fields := c.Action.fields
+	if c.Problem != "" {
+		fields = c.Action.problemFields
+	}
+	uses, needs, known := fields()
 	if !known {
 		f.Add("action", "%.64q is not an action", string(c.Action))
 		return f.Err()
@@ -103,6 +125,7 @@ func (c *Command) Validate() error {
 	}
 	for _, n := range []string{
 		"team", "person", "text", "public", "priority", "reason", "until", "code", "notes", "into", "to", "alerts", "item", "change", "entry",
+		"fixedAt",
 	} {
 		if set[n] {
 			f.Add(n, "does not belong to %s", c.Action)
@@ -115,6 +138,9 @@ func (c *Command) Validate() error {
 func (c *Command) validateValues(f *Faults) {
 	if c.Until != nil {
 		ValidateTime("until", *c.Until, f)
+	}
+	if c.FixedAt != nil {
+		ValidateTime("fixedAt", *c.FixedAt, f)
 	}
 	switch c.Action {
 	case ActionAssign:
@@ -159,6 +185,21 @@ func (a Action) fields() (uses, needs []string, known bool) {
 		return []string{"item", "change"}, nil, true
 	case ActionUndo:
 		return nil, []string{"entry"}, true
+	}
+	return nil, nil, false
+}
+
+// problemFields is fields for what is done to a candidate for a problem.
+func (a Action) problemFields() (uses, needs []string, known bool) {
+	switch a { //nolint:exhaustive // the others are no actions on a candidate
+	case ActionAccept, ActionReopen:
+		return []string{"reason"}, nil, true
+	case ActionDismiss:
+		return nil, []string{"reason"}, true
+	case ActionSuppress:
+		return []string{"reason"}, []string{"until"}, true
+	case ActionFixed:
+		return []string{"reason", "fixedAt"}, nil, true
 	}
 	return nil, nil, false
 }
@@ -223,9 +264,10 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 // Outcome is the engine's answer to a command.
 type Outcome struct {
 	Command string `json:"command"` // its id
-	// Status is as in HTTP: 200 applied, 404 unknown incident or alert, 409 conflict, 422 not possible.
+	// Status is as in HTTP: 200 applied, 404 unknown incident, alert or candidate, 409 conflict, 422 not possible.
 	Status   int    `json:"status"`
 	Reason   string `json:"reason,omitempty"`
 	Incident string `json:"incident,omitempty"` // the id of the incident after it, redirects followed
-	Revision int    `json:"revision,omitempty"` // of that incident after it
+	Problem  string `json:"problem,omitempty"`  // the id of the candidate, instead of an incident
+	Revision int    `json:"revision,omitempty"` // of that incident or candidate after it
 }

@@ -68,6 +68,7 @@ const (
 	TopicIncidents Topic = "incidents"
 	TopicAlerts    Topic = "alerts"
 	TopicTimeline  Topic = "timeline"
+	TopicProblems  Topic = "problems"
 	TopicCMDB      Topic = "cmdb"
 )
 
@@ -79,6 +80,7 @@ const (
 //     Heartbeat; key "_maintenance/<id>", value a Change; key "_epoch", value the topic's epoch (a text).
 //   - alerts: key "<incident>/<fingerprint>" ("-" for an alert without incident), value an AlertState.
 //   - timeline: key "<incident>/<seq>", value an Entry.
+//   - problems: key the candidate's id, value a Problem.
 //   - cmdb: key "item/<id>" and "relation/<from>/<type>/<to>", values of discovered items and
 //     relations; key "version/<id>" the whole bytes of a version.
 type Published struct {

@@ -27,8 +27,11 @@ type Update struct {
 	// them gets every change.
 	Maintenance       *Change
 	ForgetMaintenance string // id of one that is over or is no maintenance any more
-	Items             []Item // discovered
-	Relations         []Relation
+	// Problem is a candidate as it stands now.
+	Problem       *Problem
+	ForgetProblem string // id of one that is gone
+	Items         []Item // discovered
+	Relations     []Relation
 }
 
 // Adopted says which versions a shard has in force.

@@ -139,6 +139,7 @@ func (r random) command() itsm.Command {
 	c := itsm.Command{
 		ID: r.word(), Action: itsm.Actions()[r.IntN(len(itsm.Actions()))], Incident: r.incident(), By: r.text(), Comment: r.text(),
 		Text: r.text(), Public: r.some(), Reason: r.text(), Until: r.timeOrNil(), Code: r.text(), Notes: r.text(), Item: r.text(), Change: r.text(),
+		Problem: r.text(), FixedAt: r.timeOrNil(),
 	}
 	if r.some() {
 		n := r.IntN(100)

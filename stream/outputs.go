@@ -17,8 +17,8 @@ const maxBatch = 2 << 20
 
 // outputs turns updates into batches, one list for each topic.
 type outputs struct {
-	alerts, timeline, cmdb, incidents spool
-	key, value                        []byte
+	alerts, timeline, problems, cmdb, incidents spool
+	key, value                                  []byte
 }
 
 // spool is the list of batches for one place. Its memory is kept.
@@ -40,12 +40,13 @@ func (sp *spool) add(key, value []byte) {
 	sp.batches[sp.n-1].add(key, value)
 }
 
-// Write publishes updates and returns when all are acknowledged: alerts, timeline and cmdb
-// first, incidents last, so that whoever sees a revision finds what belongs to it.
+// Write publishes updates and returns when all are acknowledged: alerts, timeline, problems and
+// cmdb first, incidents last, so that whoever sees a revision finds what belongs to it.
 func (sh *Shard) Write(ctx context.Context, updates []itsm.Update) error {
 	o := &sh.out
 	o.alerts.reset()
 	o.timeline.reset()
+	o.problems.reset()
 	o.cmdb.reset()
 	o.incidents.reset()
 	for i := range updates {
@@ -56,6 +57,7 @@ func (sh *Shard) Write(ctx context.Context, updates []itsm.Update) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return sh.flush(gctx, itsm.TopicAlerts, &o.alerts) })
 	g.Go(func() error { return sh.flush(gctx, itsm.TopicTimeline, &o.timeline) })
+	g.Go(func() error { return sh.flush(gctx, itsm.TopicProblems, &o.problems) })
 	g.Go(func() error { return sh.flush(gctx, itsm.TopicCMDB, &o.cmdb) })
 	err := g.Wait()
 	if err == nil {
@@ -98,6 +100,16 @@ func (o *outputs) add(u *itsm.Update) error {
 			return fmt.Errorf("timeline entry %d of %s: %w", u.Entries[i].Seq, u.IncidentID, err)
 		}
 		o.timeline.add(o.entryKey(u.IncidentID, u.Entries[i].Seq), v)
+	}
+	if u.Problem != nil {
+		v, err := json.Marshal(u.Problem)
+		if err != nil {
+			return fmt.Errorf("problem %s: %w", u.Problem.ID, err)
+		}
+		o.problems.add([]byte(u.Problem.ID), v)
+	}
+	if u.ForgetProblem != "" {
+		o.problems.add([]byte(u.ForgetProblem), nil)
 	}
 	for i := range u.Items {
 		v, err := json.Marshal(&u.Items[i])

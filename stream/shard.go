@@ -59,7 +59,7 @@ type owner struct {
 func (sh *Shard) places() []place {
 	var all []place
 	for _, t := range []itsm.Topic{
-		topicEvents, topicState, itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB, topicDeadletter,
+		topicEvents, topicState, itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicProblems, itsm.TopicCMDB, topicDeadletter,
 	} {
 		all = append(all, place{t, partition(t, sh.n)})
 	}

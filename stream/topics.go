@@ -81,6 +81,7 @@ func (c *Config) topics() map[itsm.Topic]kafka.TopicConfig {
 	add(itsm.TopicIncidents, 1, followed)
 	add(itsm.TopicAlerts, c.Shards, followed)
 	add(itsm.TopicTimeline, c.Shards, followed)
+	add(itsm.TopicProblems, c.Shards, compacted)
 	add(itsm.TopicCMDB, 1, compacted)
 	add(topicState, c.Shards, compacted)
 	add(topicDeadletter, 1, deleted(14*24*time.Hour))

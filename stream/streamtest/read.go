@@ -157,13 +157,13 @@ func testTail(e *env) {
 	if err := second.Write(e.ctx, []itsm.Update{everywhere("two", 1)}); err != nil {
 		e.Fatal(err)
 	}
-	topics := []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB}
+	topics := []itsm.Topic{itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicProblems, itsm.TopicCMDB}
 	one, two := alert("one").Fingerprint.String(), alert("two").Fingerprint.String()
 	want := []string{
 		"alerts one/" + one, "alerts two/" + two, "cmdb item/one", "cmdb item/two",
 		"cmdb relation/one/runs_on/one-host", "cmdb relation/two/runs_on/two-host",
 		"incidents _adopted/0", "incidents _causes/one", "incidents _command/cmd", "incidents _epoch", "incidents _sla/one",
-		"incidents one", "incidents two", "timeline one/1", "timeline two/1",
+		"incidents one", "incidents two", "problems one", "problems two", "timeline one/1", "timeline two/1",
 	}
 	if diff := cmp.Diff(want, keys(n.published(topics...))); diff != "" {
 		e.Error(diff)

@@ -121,6 +121,9 @@ func testZombie(e *env) {
 		{"timeline", func(sh *stream.Shard) error {
 			return sh.Write(e.ctx, []itsm.Update{{IncidentID: "zombie", Entries: []itsm.Entry{{Seq: 1, Data: []byte("{}")}}}})
 		}},
+		{"problems", func(sh *stream.Shard) error {
+			return sh.Write(e.ctx, []itsm.Update{{Problem: &itsm.Problem{ID: "zombie"}}})
+		}},
 		{"cmdb", func(sh *stream.Shard) error {
 			return sh.Write(e.ctx, []itsm.Update{{Items: []itsm.Item{{ID: "zombie"}}}})
 		}},
@@ -138,7 +141,7 @@ func testZombie(e *env) {
 			e.Errorf("%s: the new owner cannot write: %v", c.name, err)
 		}
 	}
-	for _, p := range n.published(itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicCMDB) {
+	for _, p := range n.published(itsm.TopicIncidents, itsm.TopicAlerts, itsm.TopicTimeline, itsm.TopicProblems, itsm.TopicCMDB) {
 		if strings.Contains(p.Key, "zombie") {
 			e.Errorf("%s has %s of an earlier owner", p.Topic, p.Key)
 		}
@@ -400,7 +403,7 @@ func testOwnerEndsBatches(e *env) {
 	if err := sh.Checkpoint(e.ctx, []itsm.Entity{{Key: "a", Value: []byte("1")}}, position(1)); err != nil {
 		e.Fatal(err)
 	}
-	for _, topic := range []string{"incidents", "alerts", "timeline", "cmdb", "state"} {
+	for _, topic := range []string{"incidents", "alerts", "timeline", "problems", "cmdb", "state"} {
 		batches := map[int64]string{}
 		sizes := map[int64]int{}
 		for _, r := range e.raw(e.prefix + "signalbox." + topic) {

@@ -282,6 +282,7 @@ func everywhere(id string, revision int) itsm.Update {
 	a := alert(id)
 	u.Alerts = []itsm.AlertChange{{Incident: id, Fingerprint: a.Fingerprint, State: &itsm.AlertState{Fingerprint: a.Fingerprint, Labels: a.Labels}}}
 	u.Entries = []itsm.Entry{{Seq: revision, By: itsm.ByEngine, Kind: itsm.EntryOpened, Data: []byte(`{}`)}}
+	u.Problem = &itsm.Problem{ID: id, Revision: revision}
 	u.Items = []itsm.Item{{ID: id, Class: "host"}}
 	u.Relations = []itsm.Relation{{From: id, Type: "runs_on", To: id + "-host"}}
 	return u
