@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -59,6 +60,7 @@ type Graph struct {
 	up, down  [][]Edge
 	binder    *binder
 	reach     reachability
+	turns     []time.Time // when a declared relation begins or ends, in order
 }
 
 type relationID struct {
@@ -133,6 +135,11 @@ func (g *Graph) index() {
 	counts := make([]int32, len(g.items)+1)
 	for i := range g.relations {
 		r := &g.relations[i]
+		for _, at := range []time.Time{r.ValidFrom, r.ValidTo} {
+			if !at.IsZero() {
+				g.turns = append(g.turns, at)
+			}
+		}
 		from, to := g.ids[r.From], g.ids[r.To]
 		counts[from]++
 		counts[to]++
@@ -157,6 +164,7 @@ func (g *Graph) index() {
 			i = j
 		}
 	}
+	slices.SortFunc(g.turns, time.Time.Compare)
 	lay(up, g.up)
 	lay(down, g.down)
 	backing := make([]int32, 0, 2*len(g.relations))
@@ -263,6 +271,15 @@ func (g *Graph) Valid(e Edge, at time.Time) bool {
 		return true
 	}
 	return validAt(&g.relations[e.relation], at)
+}
+
+// Steady tells whether no relation begins or ends between two moments, so that the graph is the same at both.
+func (g *Graph) Steady(a, b time.Time) bool {
+	if b.Before(a) {
+		a, b = b, a
+	}
+	i := sort.Search(len(g.turns), func(i int) bool { return g.turns[i].After(a) })
+	return i == len(g.turns) || g.turns[i].After(b)
 }
 
 func validAt(r *itsm.Relation, at time.Time) bool {

@@ -55,14 +55,30 @@ type Impact struct {
 // Impact walks from a failing item to everything it hurts at a moment. A group with a declared
 // redundancy is at risk as long as enough members are left, and what lies behind it is not hurt.
 func (g *Graph) Impact(from Node, at time.Time, limits Limits) Impact {
+	return g.ImpactOf([]Failure{{from, Down}}, at, limits)
+}
+
+// Failure is an item that fails by itself, and how badly.
+type Failure struct {
+	Node        Node
+	Degradation Degradation // Down or Degraded
+}
+
+// ImpactOf is the Impact of several items, each named once, that fail together: a group loses all of them.
+// What fails is not among the effects.
+func (g *Graph) ImpactOf(failures []Failure, at time.Time, limits Limits) Impact {
 	w := walk{
-		g: g, at: at, limits: limits, queue: []Effect{{Node: from, Degradation: Down}}, place: map[Node]int{from: 0},
+		g: g, at: at, limits: limits, place: make(map[Node]int, len(failures)),
 		lost: map[Node]int{}, counted: map[[2]Node]bool{}, size: map[Node]int{},
+	}
+	for i, f := range failures {
+		w.queue = append(w.queue, Effect{Node: f.Node, Degradation: f.Degradation})
+		w.place[f.Node] = i
 	}
 	for ; w.next < len(w.queue); w.next++ {
 		w.step(w.next)
 	}
-	return Impact{Effects: w.queue[1:], Limit: w.limit}
+	return Impact{Effects: w.queue[len(failures):], Limit: w.limit}
 }
 
 type walk struct {

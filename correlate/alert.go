@@ -21,6 +21,7 @@ type alert struct {
 	node        cmdb.Node
 	item        string // its id, "" when not bound
 	tried       string
+	mild        bool       // it speaks of something that still works
 	quiet       bool       // low severity or a heartbeat: opens no incident
 	silences    []*silence // that match it now, by id
 	silencedBy  []string   // their ids while a recovery has not linked them yet
@@ -203,6 +204,7 @@ func (e *Engine) newAlert(in *itsm.Alert) *alert {
 		group: in.Group(), source: in.Source, url: in.GeneratorURL, node: cmdb.None,
 	}
 	a.quiet = a.severity.Rank() > e.cfg.Incident.MinSeverity.Rank() || slices.Contains(e.cfg.Incident.Heartbeats, in.Labels.Get("alertname"))
+	a.mild = e.index.Mild(a.kind())
 	e.bind(a)
 	a.silences, a.window = e.silences.matching(a), e.windows.at(a.node)
 	e.alerts[a.fingerprint] = a

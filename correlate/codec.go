@@ -277,6 +277,7 @@ func (e *Engine) restoreAlert(value []byte) error {
 	if r.err != nil {
 		return r.err
 	}
+	a.mild = e.index.Mild(a.kind())
 	e.alerts[a.fingerprint] = a
 	return nil
 }

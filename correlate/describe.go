@@ -1,37 +1,24 @@
 package correlate
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"signalbox/cmdb"
 	"signalbox/itsm"
 )
 
-// describe derives what people read from what the incident holds.
-func (e *Engine) describe(inc *incident) {
+// describe derives what people read from what the incident holds, and says why it has its priority; nil when it was
+// merged away.
+func (e *Engine) describe(inc *incident) *itsm.PriorityReasons {
 	r := &inc.row
 	e.describeHeld(inc)
 	if r.MergedInto != nil && !inc.opening { // the rest says what it was
-		return
+		return nil
 	}
 	r.Severity = worst(inc.firing, worst(inc.all, r.Severity))
-	cause := inc.hyp.Cause
-	if cause != inc.servicesOf || inc.services == nil {
-		inc.services, inc.servicesOf = e.servicesHurt(cause), cause
-	}
-	r.Services = slices.Clone(inc.services)
-	r.Impact, r.Urgency = e.impact(inc), urgency(r.Severity)
-	if r.Maintenance != nil { // expected: it hurts nobody who was not told
-		r.Impact, r.Urgency = 3, 3
-	}
-	r.Priority = e.cfg.Incident.Priority.Lookup(r.Impact, r.Urgency)
-	if r.PriorityOverride != nil {
-		r.Priority = *r.PriorityOverride
-	}
-	central := cause
+	why := e.assess(inc)
+	central := inc.hyp.Cause
 	if central == cmdb.None && len(inc.front) > 0 {
 		central = inc.front[0]
 	}
@@ -40,7 +27,7 @@ func (e *Engine) describe(inc *incident) {
 		r.Category, r.Site = string(e.graph.Class(central).Category), e.graph.Item(central).Attributes["site"]
 	}
 	r.Title = e.title(inc)
-	r.Causes = inc.row.Causes
+	return why
 }
 
 // describeHeld says what the incident holds.
@@ -58,34 +45,6 @@ func worst(counts [6]int, otherwise itsm.Severity) itsm.Severity {
 	return otherwise
 }
 
-func urgency(s itsm.Severity) int {
-	switch s {
-	case itsm.SeverityCritical:
-		return 1
-	case itsm.SeverityMajor, itsm.SeverityMinor:
-		return 2
-	}
-	return 3
-}
-
-// impact follows from the criticality of what is hurt and of what hurts it: 1 → 1, 2 and 3 → 2, 4 and 5 → 3.
-func (e *Engine) impact(inc *incident) int {
-	most := 5
-	for c := 1; c <= 5; c++ {
-		if inc.critical[c] > 0 {
-			most = c
-			break
-		}
-	}
-	if len(inc.nodes) == 0 {
-		most = 3
-	}
-	if inc.hyp.Cause != cmdb.None {
-		most = min(most, e.graph.Criticality(inc.hyp.Cause))
-	}
-	return []int{1, 1, 2, 2, 3, 3}[most]
-}
-
 // itemIDs lists the cause, when it reports, and then the items in the order of their joining.
 func (e *Engine) itemIDs(inc *incident) []string {
 	out := make([]string, 0, min(maxItems, len(inc.nodes)))
@@ -99,44 +58,6 @@ func (e *Engine) itemIDs(inc *incident) []string {
 		if n != cause && len(out) < maxItems {
 			out = append(out, e.graph.Item(n).ID)
 		}
-	}
-	return out
-}
-
-// maxHurt bounds the cache of what causes hurt.
-const maxHurt = 50_000
-
-// servicesHurt lists what people know by name and the cause hurts, most critical first.
-func (e *Engine) servicesHurt(cause cmdb.Node) []string {
-	if out, ok := e.hurt[cause]; ok {
-		return out
-	}
-	if len(e.hurt) >= maxHurt {
-		clear(e.hurt)
-	}
-	out := e.findHurt(cause)
-	e.hurt[cause] = out
-	return out
-}
-
-func (e *Engine) findHurt(cause cmdb.Node) []string {
-	var nodes []cmdb.Node
-	if cause != cmdb.None {
-		if e.graph.Class(cause).Named {
-			nodes = append(nodes, cause)
-		}
-		for _, f := range e.graph.Impact(cause, e.graph.Now(), cmdb.Limits{Hops: 6, Visits: 500}).Effects {
-			if f.Degradation != cmdb.AtRisk && e.graph.Class(f.Node).Named {
-				nodes = append(nodes, f.Node)
-			}
-		}
-	}
-	slices.SortFunc(nodes, func(a, b cmdb.Node) int {
-		return cmp.Or(cmp.Compare(e.graph.Criticality(a), e.graph.Criticality(b)), strings.Compare(e.graph.Item(a).ID, e.graph.Item(b).ID))
-	})
-	out := []string{}
-	for _, n := range nodes[:min(maxServices, len(nodes))] {
-		out = append(out, e.graph.Item(n).ID)
 	}
 	return out
 }

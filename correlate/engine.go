@@ -73,11 +73,11 @@ type Engine struct {
 	pendingSeen   [][]byte // of a recovery
 	pendingChunks map[int][]byte
 
-	fresh []*member              // members in waiting: periods of this record that no incident holds yet
-	hurt  map[cmdb.Node][]string // cache of servicesHurt
-	found map[string]found       // what labels have told of the estate, by key
-	now   now                    // what the present instant has changed
-	dirty dirty                  // what the next checkpoint writes
+	fresh []*member        // members in waiting: periods of this record that no incident holds yet
+	hurt  hurtCache        // what the failure of one item hurts
+	found map[string]found // what labels have told of the estate, by key
+	now   now              // what the present instant has changed
+	dirty dirty            // what the next checkpoint writes
 }
 
 // now collects what one instant changes; flush turns it into updates.
@@ -112,7 +112,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, graph: graph,
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
-		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, hurt: map[cmdb.Node][]string{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
+		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
 	}
 	e.problems = problem.NewBook(opts.Config.Problem, opts.Shard)
 	if err := e.force(opts.Config, ""); err != nil {
@@ -209,7 +209,7 @@ func (e *Engine) refresh() {
 func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
 	e.index.Follow(e.rates)
-	clear(e.hurt)
+	e.hurt.clear()
 	e.windows.stale = true // other relations, or other nodes
 	for _, id := range sortedKeys(e.changes) {
 		e.indexChange(e.changes[id])
@@ -367,7 +367,7 @@ func (b belief) apply(inc *incident, g *cmdb.Graph) {
 		inc.hyp.Cause = n
 	}
 	b.judgement.apply(inc.hyp, g)
-	inc.services, inc.servicesOf = nil, cmdb.None
+	inc.walked = walked{}
 }
 
 func decodeEstate(data []byte) (*cmdb.Graph, error) {
@@ -450,7 +450,7 @@ func (e *Engine) discover(items []itsm.Item, relations []itsm.Relation) {
 	e.now.items = append(e.now.items, newItems...)
 	if len(touched) > 0 {
 		e.index.Rewire(touched)
-		clear(e.hurt)
+		e.hurt.clear()
 		e.windows.stale = e.windows.stale || len(e.windows.by) > 0
 	}
 }

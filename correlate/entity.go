@@ -231,7 +231,8 @@ type savedIncident struct {
 	LastJoined time.Time `json:",omitzero"`
 	Isolated   bool      `json:",omitempty"`
 	Judgement  *judgement
-	Services   []string
+	Why        *itsm.PriorityReasons `json:",omitempty"`
+	Trend      *trend                `json:",omitempty"`
 	Phases     []itsm.Phase
 	SLAAt      time.Time `json:",omitzero"`
 	Changed    changed   `json:",omitzero"`
@@ -244,7 +245,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
 		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
-		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Services: inc.services, Phases: inc.phases, SLAAt: inc.slaAt, Changed: inc.changed, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
+		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Phases: inc.phases, SLAAt: inc.slaAt, Why: inc.why, Trend: &inc.trend, Changed: inc.changed, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
 	}
 	if h.Cause != cmdb.None {
 		s.Cause = g.Item(h.Cause).ID
@@ -309,7 +310,10 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc := &incident{
 		row: itsm.Incident(s.Row), ordinal: s.Ordinal, seq: s.Seq, undo: s.Undo, quietAt: s.QuietAt, silent: s.Silent, flapAt: s.FlapAt, resolveDue: s.ResolveDue,
-		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, servicesOf: cmdb.None, services: s.Services, phases: s.Phases, slaAt: s.SLAAt, changed: s.Changed, reconsiderAt: s.Reconsider, fadedAt: s.FadedAt, restored: &s,
+		told: s.Told, toldAt: s.ToldAt, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, why: s.Why, phases: s.Phases, slaAt: s.SLAAt, changed: s.Changed, reconsiderAt: s.Reconsider, fadedAt: s.FadedAt, restored: &s,
+	}
+	if s.Trend != nil {
+		inc.trend = *s.Trend
 	}
 	if inc.undo == nil {
 		inc.undo = map[int]*undo{}
@@ -383,10 +387,10 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	for _, inc := range e.inOrder() {
 		s := inc.restored
 		inc.restored = nil
-		quiet, services := inc.quietAt, inc.services
+		quiet := inc.quietAt
 		belief{s.Cause, s.Judgement}.apply(inc, e.graph)
 		inc.recount(e.graph)
-		inc.quietAt, inc.services, inc.servicesOf = quiet, services, inc.hyp.Cause
+		inc.quietAt = quiet
 		for source := range inc.silent {
 			e.silent[source] = append(e.silent[source], inc)
 		}
@@ -441,6 +445,9 @@ func (e *Engine) restoreTimers() {
 		}
 		if !inc.slaAt.IsZero() {
 			e.timers.push(timer{at: inc.slaAt, kind: timerSLA, ordinal: inc.ordinal})
+		}
+		if at := inc.trend.LookAt; !at.IsZero() {
+			e.timers.push(timer{at: at, kind: timerTrend, ordinal: inc.ordinal})
 		}
 		if inc.row.State.Open() && inc.counts.Total > inc.told {
 			e.tellLater(inc)

@@ -63,7 +63,7 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 	for _, inc := range e.now.incidents {
 		inc.touched = false
 		if e.incidents[inc.ordinal] == inc {
-			if u, changed := e.publish(inc); changed || len(alerts[inc]) > 0 || u.Phases != nil {
+			if u, changed := e.publish(inc); changed || len(alerts[inc]) > 0 || u.Phases != nil || u.Priority != nil {
 				u.Alerts = alerts[inc]
 				updates = append(updates, u)
 			}
@@ -146,8 +146,9 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 		}
 	}
 	told := r.AlertCounts
-	e.describe(inc)
+	why := e.describe(inc)
 	u.Phases = e.measure(inc)
+	u.Priority = e.press(inc, why)
 	e.regroupLater(inc, cause, priority)
 	e.tellSuppressed(inc, told)
 	if flapping, until := e.flaps(inc); flapping != r.Flapping || !until.Equal(inc.flapAt) {

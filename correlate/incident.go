@@ -27,7 +27,7 @@ type incident struct {
 	nodes    map[cmdb.Node]int
 	on       map[cmdb.Node]int // firing alerts of each
 	front    []cmdb.Node       // the first of them, in the order of joining
-	critical [6]int            // items by criticality
+	standing standing          // the items by how badly they say they are hurt, and by criticality
 	under    map[*window]int   // firing alerts by the maintenance that covers them
 
 	seq        int // timeline entries so far
@@ -53,14 +53,16 @@ type incident struct {
 
 	restless []*member // that have fired more than once of late
 
-	changed    changed  // that it is put down to
-	services   []string // that the cause hurts
-	servicesOf cmdb.Node
-	opening    bool           // not yet published
-	restored   *savedIncident // while a recovery has not linked it yet
-	touched    bool
-	review     bool // touched only to see whether it changes
-	dirty      bool
+	changed changed               // that it is put down to
+	why     *itsm.PriorityReasons // as last computed
+	walked  walked
+	trend   trend
+
+	opening  bool           // not yet published
+	restored *savedIncident // while a recovery has not linked it yet
+	touched  bool
+	review   bool // touched only to see whether it changes
+	dirty    bool
 }
 
 // maxItems bounds the items in a row, maxServices the services.
@@ -73,7 +75,7 @@ const (
 func (e *Engine) openIncident(first *member) *incident {
 	e.opened++
 	e.dirty.counts = true
-	inc := &incident{ordinal: e.opened, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, undo: map[int]*undo{}, silent: map[string]time.Time{}, servicesOf: cmdb.None, opening: true}
+	inc := &incident{ordinal: e.opened, nodes: map[cmdb.Node]int{}, on: map[cmdb.Node]int{}, undo: map[int]*undo{}, silent: map[string]time.Time{}, opening: true}
 	inc.hyp = &explain.Hypothesis{Ordinal: e.opened, Cause: cmdb.None, ConfirmedItem: cmdb.None, LastJoined: e.clock}
 	if first.obs.Node == cmdb.None {
 		inc.hyp.Group = first.obs.Group
@@ -182,19 +184,17 @@ func (inc *incident) enter(m *member, g *cmdb.Graph) {
 		inc.quietAt = time.Time{}
 	}
 	if n := m.alert.node; n != cmdb.None {
-		if inc.nodes[n]++; inc.nodes[n] == 1 {
-			inc.critical[g.Criticality(n)]++
-			if len(inc.front) < maxItems {
-				inc.front = append(inc.front, n)
-			}
+		inc.stand(m, g)
+		if inc.nodes[n]++; inc.nodes[n] == 1 && len(inc.front) < maxItems {
+			inc.front = append(inc.front, n)
 		}
 	}
 }
 
 // recount counts everything anew, after members have left or items are other ones.
 func (inc *incident) recount(g *cmdb.Graph) {
-	inc.counts, inc.firing, inc.all, inc.critical = itsm.AlertCounts{}, [6]int{}, [6]int{}, [6]int{}
-	inc.nodes, inc.on, inc.front, inc.restless, inc.services = map[cmdb.Node]int{}, map[cmdb.Node]int{}, nil, nil, nil
+	inc.counts, inc.firing, inc.all, inc.standing = itsm.AlertCounts{}, [6]int{}, [6]int{}, standing{}
+	inc.nodes, inc.on, inc.front, inc.restless, inc.walked = map[cmdb.Node]int{}, map[cmdb.Node]int{}, nil, nil, walked{}
 	inc.under = nil
 	slices.SortFunc(inc.list, func(a, b *member) int { return cmp.Compare(a.obs.Ordinal, b.obs.Ordinal) })
 	quiet := inc.quietAt

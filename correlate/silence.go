@@ -229,6 +229,13 @@ func (e *Engine) resuppress(a *alert, silences []*silence, by mark, in *window) 
 	if counted {
 		m.inc.tally(m, -1)
 	}
+	if a.window != in {
+		for _, m := range a.members {
+			if m.inc != nil {
+				m.inc.standing.stale = true
+			}
+		}
+	}
 	a.silences, a.mark, a.window = silences, by, in
 	if counted {
 		m.inc.tally(m, 1)

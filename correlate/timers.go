@@ -29,6 +29,7 @@ const (
 	timerReconsider                   // what joined an incident can be judged
 	timerMaintenance                  // a maintenance begins or ends
 	timerProblem                      // candidates for problems are looked at
+	timerTrend                        // an incident may no longer grow or ease
 )
 
 // timer is a deadline. It is only a hint to look: whether it still stands, what it points to says.
@@ -140,6 +141,8 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		e.note(inc, itsm.EntryState, "closed")
 	case t.kind == timerSLA && due(inc.slaAt):
 		e.review(inc) // publish measures
+	case t.kind == timerTrend && inc.row.State.Open() && due(inc.trend.LookAt):
+		e.review(inc) // publish looks at the trend
 	case t.kind == timerReconsider && due(inc.reconsiderAt):
 		inc.reconsiderAt = time.Time{}
 		e.saveIncident(inc)

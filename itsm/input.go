@@ -75,7 +75,8 @@ const (
 // Published is one record read back from a public topic. A nil Value is a tombstone.
 //
 //   - incidents: key the incident's id, value its row; key "_causes/<id>", value its ranked causes
-//     with evidence; key "_sla/<id>", value its Phases, when targets are configured; key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted;
+//     with evidence; key "_sla/<id>", value its Phases, when targets are configured; key "_priority/<id>", value its PriorityReasons;
+//     key "_command/<id>", value an Outcome; key "_adopted/<shard>", value an Adopted;
 //     key "_silence/<id>", value a Silence; key "_heartbeat/<fingerprint>/<source>", value a
 //     Heartbeat; key "_maintenance/<id>", value a Change; key "_epoch", value the topic's epoch (a text).
 //   - alerts: key "<incident>/<fingerprint>" ("-" for an alert without incident), value an AlertState.

@@ -10,11 +10,13 @@ type Update struct {
 	Causes     []Cause
 	IncidentID string
 	// Phases is the history of incident IncidentID for its clocks, when it or the targets changed.
-	Phases  *Phases
-	Alerts  []AlertChange
-	Entries []Entry // of IncidentID
+	Phases *Phases
+	// Priority says why incident IncidentID has its priority, when that is different.
+	Priority *PriorityReasons
+	Alerts   []AlertChange
+	Entries  []Entry // of IncidentID
 	// ForgetEntries is the number of timeline entries to delete with the incident: the incident
-	// IncidentID is forgotten (tombstones for it, its causes, its phases and entries 1 … ForgetEntries).
+	// IncidentID is forgotten (tombstones for it, its causes, its phases, the reasons of its priority and entries 1 … ForgetEntries).
 	Forget          bool
 	ForgetEntries   int
 	Outcome         *Outcome

@@ -129,7 +129,7 @@ func (o *outputs) add(u *itsm.Update) error {
 	return o.incident(u)
 }
 
-// incident adds the records of the incidents topic: causes and phases before the row they explain, the
+// incident adds the records of the incidents topic: causes, phases and the reasons of its priority before the row they explain, the
 // answer to a command after the row that it speaks of.
 func (o *outputs) incident(u *itsm.Update) error {
 	if u.Forget {
@@ -138,6 +138,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 		}
 		o.incidents.add([]byte(causesKey(u.IncidentID)), nil)
 		o.incidents.add([]byte(phasesKey(u.IncidentID)), nil)
+		o.incidents.add([]byte(priorityKey(u.IncidentID)), nil)
 		o.incidents.add([]byte(u.IncidentID), nil)
 	}
 	for _, r := range []struct {
@@ -147,6 +148,7 @@ func (o *outputs) incident(u *itsm.Update) error {
 	}{
 		{u.Causes != nil, causesKey(u.IncidentID), u.Causes},
 		{u.Phases != nil, phasesKey(u.IncidentID), u.Phases},
+		{u.Priority != nil, priorityKey(u.IncidentID), u.Priority},
 		{u.Incident != nil, "", u.Incident},
 		{u.Outcome != nil, "_command/", u.Outcome},
 		{u.Adopted != nil, "_adopted/", u.Adopted},
@@ -196,6 +198,8 @@ const (
 )
 
 func causesKey(incident string) string { return "_causes/" + incident }
+
+func priorityKey(incident string) string { return "_priority/" + incident }
 
 func phasesKey(incident string) string { return "_sla/" + incident }
 

@@ -153,6 +153,10 @@ func (v *views) applySpecial(p *itsm.Published, b *applied) error {
 		h := v.holder(id)
 		h.causes = bytes.Clone(p.Value)
 		v.release(h)
+	case "_priority":
+		h := v.holder(id)
+		h.priority = bytes.Clone(p.Value)
+		v.release(h)
 	case "_sla":
 		return v.applyPhases(p, id)
 	case "_command":

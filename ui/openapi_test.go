@@ -212,7 +212,7 @@ func (h *house) lists() {
 	id := b.Incidents[0].ID
 	for _, uri := range []string{
 		"/api/v1/incidents", "/api/v1/incidents?state=new&sort=-alerts&limit=1&q=priority%3C%3D5", "/api/v1/incidents/" + id, "/api/v1/incidents/" + id + "/alerts?sort=-startsAt",
-		"/api/v1/incidents/" + id + "/timeline?sort=-seq", "/api/v1/incidents/" + id + "/path", "/api/v1/incidents/" + id + "/sla", "/api/v1/alerts?limit=2&q=status%3Dfiring", "/api/v1/items/host-a",
+		"/api/v1/incidents/" + id + "/timeline?sort=-seq", "/api/v1/incidents/" + id + "/path", "/api/v1/incidents/" + id + "/sla", "/api/v1/incidents/" + id + "/impact", "/api/v1/alerts?limit=2&q=status%3Dfiring", "/api/v1/items/host-a",
 		"/api/v1/status", "/api/v1/openapi.yaml", "/api/v1/sources",
 	} {
 		h.want(http.StatusOK, http.MethodGet, uri, "")

@@ -140,6 +140,7 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"GET /api/v1/incidents/{id}/timeline":  u.handleTimeline,
 		"GET /api/v1/incidents/{id}/path":      u.handlePath,
 		"GET /api/v1/incidents/{id}/sla":       u.handleSLA,
+		"GET /api/v1/incidents/{id}/impact":    u.handleImpact,
 		"POST /api/v1/incidents/{id}/{action}": u.handleCommand,
 		"GET /api/v1/alerts":                   u.handleAlerts,
 		"GET /api/v1/board":                    u.handleBoard,

@@ -45,6 +45,7 @@ type holder struct {
 	id       string
 	row      *row
 	causes   []byte
+	priority []byte       // its PriorityReasons
 	phases   *itsm.Phases // never changed; nil: nothing was measured
 	alerts   map[itsm.Fingerprint]*alert
 	entries  []entry // by seq; never changed in place
@@ -90,7 +91,7 @@ func (v *views) holder(id string) *holder {
 
 // release forgets a holder that nothing hangs on any more.
 func (v *views) release(h *holder) {
-	if h.row == nil && h.causes == nil && h.phases == nil && len(h.alerts) == 0 && len(h.entries) == 0 {
+	if h.row == nil && h.causes == nil && h.priority == nil && h.phases == nil && len(h.alerts) == 0 && len(h.entries) == 0 {
 		delete(v.incidents, h.id)
 	}
 }

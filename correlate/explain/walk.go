@@ -21,6 +21,16 @@ func (x *Index) symptomOf(alertType string) symptom {
 	return s
 }
 
+// Mild tells whether an alert type speaks of something that still works, though badly: slow, full, starved. What does not
+// say so counts as an outage.
+func (x *Index) Mild(alertType string) bool {
+	switch x.symptomOf(alertType) {
+	case symptomLatency, symptomTraffic, symptomSaturation, symptomStarved, symptomBlocked:
+		return true
+	}
+	return false
+}
+
 // walk finds what may have caused an observation: itself, and what lies up to Hops relations
 // before it, as long as enough of the failure would arrive. The relations hold as of its onset.
 func (x *Index) walk(o *Observation) []reach {

@@ -149,6 +149,7 @@ func testTail(e *env) {
 	u := everywhere("one", 1)
 	u.Causes = []itsm.Cause{}
 	u.Phases = &itsm.Phases{Phases: []itsm.Phase{{State: itsm.StateNew}}}
+	u.Priority = &itsm.PriorityReasons{}
 	u.Outcome = &itsm.Outcome{Command: "cmd", Status: 200}
 	u.Adopted = &itsm.Adopted{Shard: 0, Estate: "e"}
 	if err := first.Write(e.ctx, []itsm.Update{u}); err != nil {
@@ -162,7 +163,7 @@ func testTail(e *env) {
 	want := []string{
 		"alerts one/" + one, "alerts two/" + two, "cmdb item/one", "cmdb item/two",
 		"cmdb relation/one/runs_on/one-host", "cmdb relation/two/runs_on/two-host",
-		"incidents _adopted/0", "incidents _causes/one", "incidents _command/cmd", "incidents _epoch", "incidents _sla/one",
+		"incidents _adopted/0", "incidents _causes/one", "incidents _command/cmd", "incidents _epoch", "incidents _priority/one", "incidents _sla/one",
 		"incidents one", "incidents two", "problems one", "problems two", "timeline one/1", "timeline two/1",
 	}
 	if diff := cmp.Diff(want, keys(n.published(topics...))); diff != "" {
@@ -264,7 +265,7 @@ func testForget(e *env) {
 	for _, p := range n.published(itsm.TopicIncidents, itsm.TopicTimeline) {
 		left[p.Key] = p.Value != nil
 	}
-	want := map[string]bool{"_epoch": true, "inc": false, "_causes/inc": false, "_sla/inc": false, "inc/1": false, "inc/2": false}
+	want := map[string]bool{"_epoch": true, "inc": false, "_causes/inc": false, "_priority/inc": false, "_sla/inc": false, "inc/1": false, "inc/2": false}
 	if diff := cmp.Diff(want, left); diff != "" {
 		e.Error(diff)
 	}

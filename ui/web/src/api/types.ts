@@ -316,6 +316,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        /** Why the incident has its impact, its urgency and its priority */
+        get: operations["explainIncidentPriority"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}/{action}": {
         parameters: {
             query?: never;
@@ -930,6 +950,60 @@ export interface components {
             elapsedSeconds: number | null;
             /** @description The highest share of the target to warn at that is used up, 0: none. */
             warnedPercent: number;
+        };
+        PriorityExplained: {
+            incident: string;
+            impact: {
+                value: number;
+                /**
+                 * Format: date-time
+                 * @description The moment as of which relations were followed; when the incident began.
+                 */
+                at: string;
+                /** @description The version of the estate that says so; not the one in force when the incident began before that and its cause is the same. */
+                estate: string;
+                /** @description The item whose failure was followed; empty when there is none. */
+                cause: string;
+                /** @description Worst first, at most 20. */
+                reasons: components["schemas"]["HurtItem"][];
+                /** @description How many reasons were left out. */
+                more: number;
+            };
+            urgency: {
+                value: number;
+                reasons: {
+                    /** @enum {string} */
+                    kind: "severity" | "trend" | "service_level" | "maintenance";
+                    text: string;
+                    /** @description By how much it makes the incident more urgent than its severity does; 0: it only says so. */
+                    steps: number;
+                }[];
+            };
+            priority: {
+                /** @description The one in force. */
+                value: number;
+                /** @description What the table says of impact and urgency. */
+                computed: number;
+                /** @description What a person has decided; the engine never overwrites it. */
+                override: number | null;
+            };
+        };
+        HurtItem: {
+            item: string;
+            name: string;
+            class: string;
+            criticality: number;
+            /**
+             * @description at_risk: it works, and has lost its redundancy.
+             * @enum {string}
+             */
+            state: "down" | "degraded" | "at_risk";
+            /** @description What it alone would make of the incident. */
+            impact: number;
+            /** @description It says so itself. */
+            reporting: boolean;
+            /** @description How the failure comes to it, from the item that fails; empty when that is itself. */
+            path: string[];
         };
         ClockAccounts: {
             /** @description Its id. */
@@ -2361,6 +2435,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClockAccounts"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    explainIncidentPriority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id or the number of an incident. */
+                id: components["parameters"]["incident"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The reasons, as the engine last decided; none for one that has not changed since before there were reasons. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriorityExplained"];
                 };
             };
             404: components["responses"]["Problem"];
