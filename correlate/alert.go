@@ -80,6 +80,10 @@ type member struct {
 	recent                                   []time.Time // starts, for flapping
 	last                                     *last       // set once another incident holds the alert
 	restless                                 bool        // in incident.restless
+	flapping                                 bool
+	unsettled                                int       // periods that are not in count yet, since it flaps
+	settleAt                                 time.Time // when they are; zero: nothing is held back
+	shown                                    *last     // what is shown until then
 	touched                                  bool
 }
 
@@ -148,12 +152,16 @@ func (m *member) set(status itsm.Status, at time.Time) {
 func (m *member) state() itsm.AlertState {
 	a, l := m.alert, m.last
 	if l == nil {
+		l = m.shown
+	}
+	if l == nil {
 		l = a.said()
 	}
 	s := itsm.AlertState{
 		Fingerprint: a.fingerprint, Labels: a.labels, Annotations: l.annotations, Status: m.status, Severity: l.severity,
 		StartsAt: m.startsAt, LastStartsAt: m.lastStartsAt, LastSeenAt: l.seen, JoinedAt: m.joinedAt, Count: m.count,
 		Source: l.source, GeneratorURL: l.url, Acknowledged: m.acknowledged, Evidence: m.evidence, Group: l.group, Tried: l.tried,
+		Flapping: m.flapping,
 	}
 	if l.item != "" {
 		s.Item = &l.item

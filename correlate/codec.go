@@ -134,8 +134,8 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes, 4 nothing of the past.
-const alertFormat = 5
+// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes, 4 nothing of the past, 5 nothing of what flaps by itself.
+const alertFormat = 6
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -175,6 +175,12 @@ func (a *alert) encode() []byte {
 				w.uint(uint64(*v)) //nolint:gosec // counts
 			}
 		}
+	}
+	for _, m := range a.members {
+		w.bool(m.flapping)
+		w.uint(uint64(m.unsettled)) //nolint:gosec // not negative
+		w.time(m.settleAt)
+		m.shown.encode(&w)
 	}
 	return w.b
 }
@@ -272,6 +278,11 @@ func (e *Engine) restoreAlert(value []byte) error {
 					*v = int32(r.uint()) //nolint:gosec // was one
 				}
 			}
+		}
+	}
+	for _, m := range a.members {
+		if format > 5 {
+			m.flapping, m.unsettled, m.settleAt, m.shown = r.bool(), int(r.uint()), r.time(), decodeLast(&r) //nolint:gosec // was an int
 		}
 	}
 	if r.err != nil {

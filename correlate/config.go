@@ -54,6 +54,8 @@ type IncidentConfig struct {
 	FlapCount int `yaml:"flap_count"`
 	// … within this time, and until it has not fired anew for as long.
 	FlapWindow time.Duration `yaml:"flap_window"`
+	// What begins and ends within this time is fleeting; 0s: nothing is.
+	Fleeting time.Duration `yaml:"fleeting"`
 	// What stands before the number of an incident.
 	NumberPrefix string `yaml:"number_prefix"`
 	// Priority by impact (rows 1 to 3) and urgency (columns 1 to 3).
@@ -97,7 +99,7 @@ func DefaultConfig() Config {
 		Incident: IncidentConfig{
 			MinSeverity: itsm.SeverityWarning, Heartbeats: []string{"Watchdog"}, ResolveTimeout: 5 * time.Minute,
 			AutoResolveAfter: 5 * time.Minute, ReopenWithin: time.Hour, CloseAfter: 24 * time.Hour, ForgetAfter: 30 * 24 * time.Hour,
-			FlapCount: 5, FlapWindow: 15 * time.Minute, NumberPrefix: "INC-", Priority: itsm.DefaultPriorityTable(),
+			FlapCount: 5, FlapWindow: 15 * time.Minute, Fleeting: time.Minute, NumberPrefix: "INC-", Priority: itsm.DefaultPriorityTable(),
 		},
 		Correlate: CorrelateConfig{
 			GroupUnbound: "alertname", Window: x.Window, Gap: x.Gap, LookBack: x.LookBack, ChangeDecay: x.ChangeDecay,
@@ -146,6 +148,9 @@ func (c Config) Validate() error {
 		if d.value <= 0 {
 			errs = append(errs, fmt.Errorf("%s: must be positive, got %s", d.path, d.value))
 		}
+	}
+	if c.Incident.Fleeting < 0 {
+		errs = append(errs, fmt.Errorf("incident.fleeting: must not be negative, got %s", c.Incident.Fleeting))
 	}
 	if c.Incident.FlapCount < 2 {
 		errs = append(errs, fmt.Errorf("incident.flap_count: must be at least 2, got %d", c.Incident.FlapCount))

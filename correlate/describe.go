@@ -32,7 +32,7 @@ func (e *Engine) describe(inc *incident) *itsm.PriorityReasons {
 
 // describeHeld says what the incident holds.
 func (e *Engine) describeHeld(inc *incident) {
-	inc.row.Maintenance = inc.maintained()
+	inc.row.Maintenance, inc.row.Fleeting = inc.maintained(), e.fleeting(inc)
 	inc.row.AlertCounts, inc.row.ItemCount, inc.row.Items = inc.counts, len(inc.nodes), e.itemIDs(inc)
 }
 

@@ -45,6 +45,7 @@ type Engine struct {
 
 	targets *sla.Targets
 	clocks  map[ClockEvent]int // since Clocked was last called
+	held    int                // since Held was last called
 
 	graph *cmdb.Graph
 	index *explain.Index

@@ -429,6 +429,7 @@ func (e *Engine) restoreTimers() {
 		if a.open {
 			e.watchExpiry(a)
 		}
+		e.restoreSettling(a)
 		if !a.purgeAt.IsZero() {
 			e.timers.push(timer{at: a.purgeAt, kind: timerPurge, fingerprint: fp})
 		}

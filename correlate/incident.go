@@ -249,6 +249,11 @@ func (e *Engine) arrive(inc *incident, members []*member) {
 // unite makes two members of one alert in one incident one; the later one's status holds.
 func (e *Engine) unite(have, m *member) {
 	have.count += m.count
+	have.flapping = have.flapping || m.flapping
+	have.unsettled += m.unsettled
+	if have.settleAt.IsZero() {
+		have.settleAt, have.shown = m.settleAt, m.shown
+	}
 	if m.startsAt.Before(have.startsAt) {
 		have.startsAt = m.startsAt
 	}
@@ -390,7 +395,11 @@ func (e *Engine) schedule(inc *incident) {
 	push := func(at time.Time, kind timerKind) { e.timers.push(timer{at: at, kind: kind, ordinal: inc.ordinal}) }
 	due := time.Time{}
 	if inc.row.State.Open() && inc.counts.Firing == 0 && len(inc.silent) == 0 && !inc.quietAt.IsZero() {
-		if due = inc.quietAt.Add(e.cfg.Incident.AutoResolveAfter); due.Before(e.clock) {
+		due = inc.quietAt.Add(e.cfg.Incident.AutoResolveAfter)
+		if inc.row.Flapping && due.Before(inc.flapAt) {
+			due = inc.flapAt
+		}
+		if due.Before(e.clock) {
 			due = e.clock
 		}
 	}
@@ -426,25 +435,4 @@ func (e *Engine) schedule(inc *incident) {
 	if at := inc.row.SnoozedUntil; at != nil {
 		push(*at, timerSnooze)
 	}
-}
-
-// flaps tells whether an alert of the incident flaps now, and when to look again. An alert flaps when it
-// has fired FlapCount times within FlapWindow, until it has not fired anew for as long.
-func (e *Engine) flaps(inc *incident) (bool, time.Time) {
-	var until time.Time
-	inc.restless = slices.DeleteFunc(inc.restless, func(m *member) bool {
-		n, last := len(m.recent), m.recent[len(m.recent)-1]
-		end := last.Add(e.cfg.Incident.FlapWindow)
-		if m.restless = end.After(e.clock); !m.restless {
-			return true
-		}
-		if n >= e.cfg.Incident.FlapCount && last.Sub(m.recent[n-e.cfg.Incident.FlapCount]) <= e.cfg.Incident.FlapWindow {
-			e.flapped(inc, m, last)
-			if end.After(until) {
-				until = end
-			}
-		}
-		return false
-	})
-	return !until.IsZero(), until
 }

@@ -250,6 +250,7 @@ func (l *Loop) apply(ctx context.Context, records []itsm.Record) error {
 	}
 	l.metrics.ratesDropped.Add(float64(l.engine.RatesDropped()))
 	l.metrics.problemsDropped.Add(float64(l.engine.ProblemsDropped()))
+	l.metrics.held.Add(float64(l.engine.Held()))
 	for event, n := range l.engine.Clocked() {
 		l.metrics.clocks.WithLabelValues(string(event.Metric), string(event.State)).Add(float64(n))
 	}

@@ -8,7 +8,7 @@ import (
 // metrics of one shard's loop; the registerer carries the shard as a label.
 type metrics struct {
 	records, alerts, commands, updates prometheus.Counter
-	takeovers, recoveries              prometheus.Counter
+	takeovers, recoveries, held        prometheus.Counter
 	problemsDropped                    prometheus.Counter
 	applied, checkpoint                prometheus.Histogram
 	lag                                prometheus.Gauge
@@ -31,6 +31,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		problemsDropped: f.NewCounter(prometheus.CounterOpts{
 			Name: "signalbox_correlate_problems_dropped_total", Help: "Resolved incidents and candidates that the search for problems has let go for want of room.",
+		}),
+		held: f.NewCounter(prometheus.CounterOpts{
+			Name: "signalbox_correlate_flapping_held_total", Help: "Beginnings and ends of flapping alerts that were shown at the end of their minute only.",
 		}),
 		applied: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "signalbox_correlate_apply_duration_seconds", Help: "Time to apply what one read returned.",

@@ -87,6 +87,10 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 // begin opens a period.
 func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	m := e.memberFor(a)
+	held := !c.start.Before(m.startsAt) && e.holdBack(m)
+	if !held {
+		e.show(m)
+	}
 	if a.counted {
 		a.floor = a.end
 	}
@@ -95,11 +99,8 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	a.annotations, a.source, a.url, a.group = in.Annotations, in.Source, in.GeneratorURL, in.Group()
 	e.save(a)
 	e.watchExpiry(a)
-	m.set(itsm.StatusFiring, e.clock)
-	m.lastStartsAt, m.endsAt = c.start, time.Time{}
-	m.count++
-	if m.count == 1 || c.start.Before(m.startsAt) {
-		m.startsAt = c.start
+	if !held {
+		m.begin(c.start, e.clock)
 	}
 	e.began(m, e.clock)
 	if e.opts.Keep {
@@ -116,6 +117,8 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 			e.index.AddContext(a.node)
 		}
 		e.touchLoose(a)
+	case held:
+		e.beganHeld(m)
 	case m.inc != nil:
 		m.inc.hyp.LastJoined = e.clock
 		e.reopen(m)
@@ -157,6 +160,16 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
+// begin counts a period in.
+func (m *member) begin(start, now time.Time) {
+	m.set(itsm.StatusFiring, now)
+	m.lastStartsAt, m.endsAt = start, time.Time{}
+	m.count++
+	if m.count == 1 || start.Before(m.startsAt) {
+		m.startsAt = start
+	}
+}
+
 // magnitudeOf is how far beyond normal an alert says its value is, 0 when it does not say.
 func magnitudeOf(annotations itsm.Labels) float64 {
 	v, err := strconv.ParseFloat(annotations.Get("magnitude"), 64)
@@ -164,25 +177,6 @@ func magnitudeOf(annotations itsm.Labels) float64 {
 		return 0
 	}
 	return v
-}
-
-// began notes when periods of a member began, to tell whether it flaps.
-func (e *Engine) began(m *member, at ...time.Time) {
-	m.recent = append(m.recent, at...)
-	if over := len(m.recent) - e.cfg.Incident.FlapCount; over > 0 {
-		m.recent = m.recent[over:]
-	}
-	if m.inc != nil {
-		m.inc.watch(m)
-	}
-}
-
-// watch has an incident look at a member that may flap.
-func (inc *incident) watch(m *member) {
-	if len(m.recent) > 1 && !m.restless {
-		m.restless = true
-		inc.restless = append(inc.restless, m)
-	}
 }
 
 // kind is the alert's type: its alertname, or the names of its labels.
@@ -208,6 +202,7 @@ func (e *Engine) memberFor(a *alert) *member {
 		case m.inc.row.State.Open(), m.inc.row.State == itsm.StateResolved && e.clock.Sub(*m.inc.row.ResolvedAt) <= e.cfg.Incident.ReopenWithin:
 			return m
 		}
+		e.show(m)
 		m.last = a.said()
 	}
 	m := &member{alert: a, joinedAt: e.clock}
@@ -245,8 +240,11 @@ func (e *Engine) extend(a *alert, in *itsm.Alert, c claim) {
 		e.watchExpiry(a)
 	}
 	if !slices.Equal(a.annotations, in.Annotations) {
+		held := e.holdBack(m)
 		a.annotations = in.Annotations
-		e.news(a, m)
+		if !held {
+			e.news(a, m)
+		}
 	}
 }
 
@@ -260,6 +258,7 @@ func (e *Engine) resume(a *alert, in *itsm.Alert, c claim) {
 		e.begin(a, in, c)
 		return
 	}
+	e.show(m)
 	a.open, a.expired, a.end, a.expires = true, false, time.Time{}, c.expires
 	e.extend(a, in, c)
 	m.set(itsm.StatusFiring, e.clock)
@@ -351,12 +350,22 @@ func (e *Engine) end(a *alert, at time.Time, status itsm.Status) {
 	if a.waiting != nil {
 		e.assign()
 	}
+	m := a.current()
+	held := status == itsm.StatusResolved && e.holdBack(m)
+	if !held {
+		e.show(m)
+	}
 	a.open, a.end, a.expired, a.expires = false, at, status == itsm.StatusExpired, time.Time{}
 	e.moved(a)
 	if n := len(a.past); n > 0 {
 		a.past[n-1].end = at
 	}
-	m := a.current()
+	if held {
+		if a.mark != (mark{}) {
+			e.resuppress(a, a.silences, mark{}, a.window)
+		}
+		return
+	}
 	m.set(status, e.clock)
 	a.mark = mark{}
 	m.endsAt = at

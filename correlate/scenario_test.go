@@ -512,6 +512,8 @@ func (w *world) alertProperty(fp itsm.Fingerprint, key string) (string, bool) {
 		return *state.Suppressed, true
 	case "maintenance":
 		return orNone(state.Maintenance), true
+	case "flapping":
+		return yesNo(state.Flapping), true
 	case "tried":
 		return state.Tried, true
 	case "summary":
@@ -649,7 +651,7 @@ func rowProperty(inc *itsm.Incident, key string) (string, bool) {
 		"expired": strconv.Itoa(inc.AlertCounts.Expired), "suppressed": strconv.Itoa(inc.AlertCounts.Suppressed), "total": strconv.Itoa(inc.AlertCounts.Total),
 		"maintained": strconv.Itoa(inc.AlertCounts.Maintenance), "maintenance": windowText(inc.Maintenance),
 		"acknowledged": orNone(inc.AcknowledgedBy), "hold": orNone(inc.OnHoldReason), "holdUntil": orNever(inc.HoldUntil),
-		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping),
+		"snoozed": orNever(inc.SnoozedUntil), "reopened": strconv.Itoa(inc.ReopenCount), "flapping": yesNo(inc.Flapping), "fleeting": yesNo(inc.Fleeting),
 		"code": orNone(inc.ResolutionCode), "started": clockText(inc.StartedAt), "opened": clockText(inc.OpenedAt),
 		"resolvedAt": orNever(inc.ResolvedAt), "closedAt": orNever(inc.ClosedAt), "revision": strconv.Itoa(inc.Revision), "commandRevision": strconv.Itoa(inc.CommandRevision),
 		"sla": clocksText(inc.SLA), "slaDue": orNever(inc.SLADueAt),

@@ -27,6 +27,7 @@ const (
 	timerRegroup                      // an incident has other labels as a group
 	timerHeartbeat                    // a heartbeat is forgotten
 	timerReconsider                   // what joined an incident can be judged
+	timerSettle                       // an alert that flaps shows how it stands
 	timerMaintenance                  // a maintenance begins or ends
 	timerProblem                      // candidates for problems are looked at
 	timerTrend                        // an incident may no longer grow or ease
@@ -99,6 +100,8 @@ func (e *Engine) fire(t timer) {
 			e.index.DropChange(t.name)
 			e.publishMaintenance(c, itsm.Change{ID: t.name})
 		}
+	case timerSettle:
+		e.fireSettle(t)
 	case timerMaintenance:
 		e.windows.stale = true
 	case timerSilence:
@@ -125,7 +128,7 @@ func (e *Engine) fireIncident(inc *incident, t timer) {
 		inc.row.SnoozedUntil = nil
 		e.note(inc, itsm.EntryState, "the snooze has ended")
 	case t.kind == timerFlap && inc.row.Flapping && due(inc.flapAt):
-		e.touch(inc) // flush looks again
+		e.calm(inc)
 	case t.kind == timerTell && inc.row.State.Open() && inc.counts.Total > inc.told && due(inc.toldAt.Add(tellEvery)):
 		e.touch(inc) // flush tells
 	case t.kind == timerResolve && inc.row.State.Open() && due(inc.resolveDue):

@@ -212,7 +212,7 @@ func sorted(text string) []string {
 
 const incidentFields = `id number revision commandRevision state title severity impact urgency priority priorityOverride category site services
 	team assignee startedAt openedAt updatedAt acknowledgedAt acknowledgedBy onHoldReason holdUntil snoozedUntil resolvedAt resolutionCode
-	resolutionNotes closedAt reopenCount flapping maintenance mergedInto links externalRefs items itemCount alertCounts causes sla slaDueAt`
+	resolutionNotes closedAt reopenCount flapping fleeting maintenance mergedInto links externalRefs items itemCount alertCounts causes sla slaDueAt`
 
 func TestIncident_JSONHasEveryField(t *testing.T) {
 	for _, tc := range []struct {
@@ -227,7 +227,7 @@ func TestIncident_JSONHasEveryField(t *testing.T) {
 		{"cause of a row", Incident{Causes: []Cause{{Evidence: []Evidence{{}}}}}.Row().Causes[0], "item change name class score reporting recovered"},
 		{"evidence", Evidence{}, "kind text weight"},
 		{"alert", AlertState{}, `fingerprint labels annotations status severity item startsAt lastStartsAt endsAt lastSeenAt joinedAt count
-			source generatorURL acknowledged suppressed silencedBy maintenance evidence group`},
+			source generatorURL acknowledged suppressed silencedBy maintenance flapping evidence group`},
 		{"entry", Entry{}, "seq at by kind text undoable data"},
 		{"link", Link{}, "type to"},
 	} {

@@ -134,6 +134,7 @@ type Incident struct {
 	ClosedAt         *time.Time    `json:"closedAt"`
 	ReopenCount      int           `json:"reopenCount"`
 	Flapping         bool          `json:"flapping"`
+	Fleeting         bool          `json:"fleeting"`    // all of it began and ended within incident.fleeting
 	Maintenance      *Window       `json:"maintenance"` // that covers all that fires; null: none does
 	MergedInto       *string       `json:"mergedInto"`
 	Links            []Link        `json:"links"`
@@ -211,6 +212,7 @@ type AlertState struct {
 	Suppressed   *string          `json:"suppressed"`  // why it is suppressed; null: it is not
 	SilencedBy   []string         `json:"silencedBy"`  // ids of the silences that do it
 	Maintenance  *string          `json:"maintenance"` // id of the maintenance that does it
+	Flapping     bool             `json:"flapping"`    // it comes and goes; what it does is shown once a minute
 	Evidence     []Evidence       `json:"evidence"`    // why it is in this incident, as of joining
 	// Group is the group Alertmanager made or would have made of it (Alert.Group).
 	Group string `json:"group"`

@@ -69,6 +69,8 @@ func appendAlertState(b []byte, a *itsm.AlertState) (_ []byte, err error) {
 	}
 	b = append(b, `],"maintenance":`...)
 	b = appendOptional(b, a.Maintenance)
+	b = append(b, `,"flapping":`...)
+	b = strconv.AppendBool(b, a.Flapping)
 	b = append(b, `,"evidence":`...)
 	if b, err = appendEvidence(b, a.Evidence); err != nil {
 		return b, err

@@ -22,7 +22,7 @@ func (r random) state() itsm.AlertState {
 	a := itsm.AlertState{
 		Fingerprint: itsm.Fingerprint(r.Uint64()), Labels: r.labels(0), Annotations: r.labels(0), Status: itsm.Status(r.text()),
 		Severity: itsm.Severity(r.text()), Item: r.optional(), StartsAt: r.time(), LastStartsAt: r.time(), EndsAt: r.timeOrNil(),
-		LastSeenAt: r.time(), JoinedAt: r.time(), Count: r.IntN(1000), Source: r.text(), GeneratorURL: r.text() + "\xff", Suppressed: r.optional(), Maintenance: r.optional(),
+		LastSeenAt: r.time(), JoinedAt: r.time(), Count: r.IntN(1000), Source: r.text(), GeneratorURL: r.text() + "\xff", Suppressed: r.optional(), Maintenance: r.optional(), Flapping: r.some(),
 		Group: r.text(), Tried: r.text(),
 	}
 	if r.some() {
@@ -51,8 +51,8 @@ func TestAlertStateJSON(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s, want\n%s", seed, err, got, want)
 		}
 	}
-	if n := reflect.TypeFor[itsm.AlertState]().NumField(); n != 21 {
-		t.Errorf("AlertState has %d fields, appendAlertState knows 21", n)
+	if n := reflect.TypeFor[itsm.AlertState]().NumField(); n != 22 {
+		t.Errorf("AlertState has %d fields, appendAlertState knows 22", n)
 	}
 	a := itsm.AlertState{Evidence: []itsm.Evidence{{Weight: math.NaN()}}}
 	if _, err := appendAlertState(nil, &a); err == nil {

@@ -100,7 +100,7 @@ func incidentSchema() query.Schema {
 	return query.Schema{Labels: true, Fields: map[string]query.Kind{
 		"id": query.Text, "number": query.Text, "state": query.Text, "title": query.Text, "severity": query.Text, "category": query.Text,
 		"site": query.Text, "service": query.Text, "services": query.Text, "team": query.Text, "assignee": query.Text, "owner": query.Text,
-		"item": query.Text, "cause": query.Text, "flapping": query.Text, "maintenance": query.Text, "acknowledged": query.Text, "acknowledgedBy": query.Text,
+		"item": query.Text, "cause": query.Text, "flapping": query.Text, "fleeting": query.Text, "maintenance": query.Text, "acknowledged": query.Text, "acknowledgedBy": query.Text,
 		"mergedInto": query.Text, "sla": query.Text, "target": query.Text,
 		"priority": query.Number, "impact": query.Number, "urgency": query.Number, "alerts": query.Number, "firing": query.Number,
 		"items": query.Number, "reopenCount": query.Number, "score": query.Number, "revision": query.Number,
@@ -216,6 +216,8 @@ func (r *row) texts(name string) []string {
 		return r.causeTexts()
 	case "flapping":
 		return []string{strconv.FormatBool(r.Flapping)}
+	case "fleeting":
+		return []string{strconv.FormatBool(r.Fleeting)}
 	case "maintenance":
 		if r.Maintenance == nil {
 			return nil

@@ -40,6 +40,7 @@ type row struct {
 	ResolvedAt       *time.Time       `json:"resolvedAt"`
 	ReopenCount      int              `json:"reopenCount"`
 	Flapping         bool             `json:"flapping"`
+	Fleeting         bool             `json:"fleeting"`
 	Maintenance      *itsm.Window     `json:"maintenance"`
 	MergedInto       *string          `json:"mergedInto"`
 	Items            []string         `json:"items"`

@@ -894,6 +894,8 @@ export interface components {
             closedAt: string | null;
             reopenCount: number;
             flapping: boolean;
+            /** @description All of it began and ended within the time that the configuration calls fleeting. */
+            fleeting: boolean;
             /** @description The maintenance that covers all that fires. */
             maintenance: components["schemas"]["Window"] | null;
             mergedInto: string | null;
@@ -1092,6 +1094,8 @@ export interface components {
             silencedBy: string[];
             /** @description Id of the maintenance that suppresses it. */
             maintenance: string | null;
+            /** @description It comes and goes; what it does is shown once a minute. */
+            flapping: boolean;
             /** @description Why it is in this incident, as of joining. */
             evidence: components["schemas"]["Evidence"][];
             /** @description The group that Alertmanager made or would have made of it. */

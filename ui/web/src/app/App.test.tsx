@@ -9,7 +9,7 @@ const alerts = ["a", "b"].map((item) => ({
   fingerprint: item.repeat(16), labels: { alertname: "LinkDown", instance: item }, annotations: { runbook_url: "https://runbooks.example/LinkDown" },
   status: "firing" as const, severity: "critical" as const, item, startsAt: "2026-01-02T10:00:00Z", lastStartsAt: "2026-01-02T10:00:00Z", endsAt: null,
   lastSeenAt: "2026-01-02T10:00:00Z", joinedAt: "2026-01-02T10:00:00Z", count: 1, source: "prom-a", generatorURL: "javascript:alert(1)", acknowledged: null,
-  suppressed: null, silencedBy: [], maintenance: null, evidence: [], group: "",
+  suppressed: null, silencedBy: [], maintenance: null, flapping: false, evidence: [], group: "",
 }));
 
 let sent: string[];

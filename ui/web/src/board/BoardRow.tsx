@@ -153,6 +153,7 @@ function RowChip({ row, now, gone }: { row: Row; now: number; gone: boolean }) {
   if (row.snoozedUntil !== null) return <span className="chip line">Snoozed<span className="ext"> until {until(row.snoozedUntil, at)}</span></span>;
   if (row.maintenance != null) return <span className="chip hatch" title={windowTitle(row.maintenance, at)}>Maintenance<span className="ext">{row.maintenance.endsAt !== null && ` until ${until(row.maintenance.endsAt, at)}`}</span></span>;
   if (row.alertCounts.suppressed > 0 && row.alertCounts.suppressed === row.alertCounts.firing) return <span className="chip hatch">Suppressed</span>;
+  if (row.fleeting) return <span className="chip line" title="All of it began and ended within a moment">Fleeting</span>;
   if (row.reopenCount > 0) return <span className="chip line">Reopened {row.reopenCount}</span>;
   return null;
 }

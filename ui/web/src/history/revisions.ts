@@ -55,6 +55,7 @@ const fields: [string, Reader][] = [
   ["Closed", time((r) => r.closedAt)],
   ["Reopened", (r) => r.reopenCount],
   ["Flapping", (r) => (r.flapping ? "yes" : "no")],
+  ["Fleeting", (r) => (r.fleeting ? "yes" : "no")],
   ["Maintenance", (r) => r.maintenance?.change ?? null],
   ["Merged into", (r) => r.mergedInto],
   ["Category", (r) => r.category],

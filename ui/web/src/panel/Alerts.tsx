@@ -4,7 +4,7 @@ import { getIncidentAlerts, sentence } from "../api/client";
 import type { Alert, Incident, Row } from "../api/model";
 import { useBoardNow, useCommandState, useServices } from "../app/context";
 import { useLoad } from "../lib/load";
-import { SeverityMark } from "../lib/marks";
+import { Icon, SeverityMark } from "../lib/marks";
 import { age, clock } from "../lib/time";
 import { figure, plural, refusal, suppressedWord } from "../lib/words";
 import { AlertDetails, alertItem, AlertLinks } from "./AlertDetails";
@@ -196,6 +196,7 @@ function AlertLine({ alert: a, named = false, chosen, onChoose }: AlertLineProps
         <SeverityMark severity={a.severity} wordless />
         <button type="button" className="an" aria-expanded={open} title="Labels and evidence" onClick={() => setOpen(!open)}>
           <span className="nm">{named || item === "" ? alertName(a) : item}</span><span className="it">{named ? item : a.annotations.summary}</span>
+          {a.flapping && <span className="chip" title={`It comes and goes: ${figure(a.count)} times so far; shown once a minute`}><Icon name="flap" />Flapping {figure(a.count)}</span>}
         </button>
         <span className="num muted" title={a.suppressed ?? a.status}>{over ? a.status : a.suppressed !== null ? <span className="chip hatch">{suppressedWord(a)}</span> : age(now - Date.parse(a.lastStartsAt))}</span>
         <AlertLinks alert={a} />

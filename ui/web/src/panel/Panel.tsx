@@ -111,6 +111,7 @@ function PanelHead({ row, onClose }: { row: Row; onClose: () => void }) {
         <SeverityMark severity={row.severity} /><PriorityMark priority={row.priority} override={row.priorityOverride} />
         <span className="ink">{row.number}</span><StateMark state={row.state} />
         {row.flapping && <span className="chip"><Icon name="flap" />Flapping</span>}
+        {row.fleeting && <span className="chip line" title="All of it began and ended within a moment">Fleeting</span>}
         {row.maintenance != null && <span className="chip hatch" title={windowTitle(row.maintenance, at)}>Maintenance</span>}
         <span className="grow" />
         <button

@@ -27,7 +27,7 @@ describe("what a dialog sends", () => {
 const alert = (name: string, item: string, part: Partial<Alert> = {}): Alert => ({
   fingerprint: `${name}${item}`.padEnd(16, "0").slice(0, 16), labels: { alertname: name, instance: item }, annotations: {}, status: "firing", severity: "warning", item,
   startsAt: "2026-01-02T10:00:00Z", lastStartsAt: "2026-01-02T10:00:00Z", endsAt: null, lastSeenAt: "2026-01-02T10:00:00Z", joinedAt: "2026-01-02T10:00:00Z",
-  count: 1, source: "prom-a", generatorURL: "", acknowledged: null, suppressed: null, silencedBy: [], maintenance: null, evidence: [], group: "", ...part,
+  count: 1, source: "prom-a", generatorURL: "", acknowledged: null, suppressed: null, silencedBy: [], maintenance: null, flapping: false, evidence: [], group: "", ...part,
 });
 
 describe("alerts by name", () => {

@@ -10,7 +10,7 @@ export function row(id: string, part: Partial<Row> = {}): Row {
     impact: 2, urgency: 2, priority: 3, priorityOverride: null, category: "network", site: "dc-north", services: [], team: null, assignee: null,
     startedAt: at, openedAt: at, updatedAt: at, acknowledgedAt: null, acknowledgedBy: null, onHoldReason: null, holdUntil: null,
     snoozedUntil: null, resolvedAt: null, resolutionCode: null, resolutionNotes: null, closedAt: null, reopenCount: 0, flapping: false,
-    maintenance: null, mergedInto: null, links: [], externalRefs: [], items: ["sw-1"], itemCount: 1, sla: [], slaDueAt: null,
+    fleeting: false, maintenance: null, mergedInto: null, links: [], externalRefs: [], items: ["sw-1"], itemCount: 1, sla: [], slaDueAt: null,
     alertCounts: { firing: 1, resolved: 0, expired: 0, suppressed: 0, maintenance: 0, total: 1 },
     causes: [{ item: "sw-1", change: null, name: "Core switch 1", class: "switch", score: 0.93, reporting: true, recovered: false }],
     ...part,
