@@ -130,6 +130,8 @@ func (v *views) apply(p *itsm.Published, d decoded, b *applied) error {
 		b.changes = append(b.changes, c)
 	case itsm.TopicAlerts:
 		v.setAlert(v.holder(d.key), d.fp, d.alert)
+	case itsm.TopicProblems:
+		return v.applyProblem(p)
 	case itsm.TopicTimeline:
 		return v.applyEntry(p)
 	case itsm.TopicCMDB:

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -50,30 +51,41 @@ func (u *UI) command(w http.ResponseWriter, r *http.Request) int {
 	if !ok {
 		return http.StatusNotFound
 	}
-	c, bad := readCommand(w, r, action, h.id)
+	c, bad := readCommand(w, r, itsm.Command{Action: action, Incident: itsm.IncidentRef{ID: h.id}})
 	if bad != nil {
 		return fail(bad)
 	}
+	switch done, err := u.recordCommand(r.Context(), &c); {
+	case err != nil:
+		return fail(problemOf(err))
+	case done:
+		return u.writeOutcome(w, c.ID, h)
+	}
+	writeJSON(w, http.StatusAccepted, map[string]string{"command": c.ID})
+	return http.StatusAccepted
+}
+
+// recordCommand writes a command to the log and waits for its outcome; false: it has not come in time.
+func (u *UI) recordCommand(ctx context.Context, c *itsm.Command) (bool, error) {
 	answered, stop := u.views.await(func(v *views) bool { return v.answered(c.ID) })
 	defer stop()
 	u.views.mu.RLock()
 	_, repeated := u.views.outcomes[c.ID]
 	u.views.mu.RUnlock()
 	if !repeated {
-		if err := u.door.Append(r.Context(), itsm.Input{Commands: []itsm.Command{c}}); err != nil {
-			return fail(problemOf(fmt.Errorf("record the command: %w", err)))
+		if err := u.door.Append(ctx, itsm.Input{Commands: []itsm.Command{*c}}); err != nil {
+			return false, fmt.Errorf("record the command: %w", err)
 		}
 	}
 	patience := time.NewTimer(u.outcomeWait)
 	defer patience.Stop()
 	select {
 	case <-answered:
-		return u.writeOutcome(w, c.ID, h)
+		return true, nil
 	case <-patience.C:
-	case <-r.Context().Done():
+	case <-ctx.Done():
 	}
-	writeJSON(w, http.StatusAccepted, map[string]string{"command": c.ID})
-	return http.StatusAccepted
+	return false, nil
 }
 
 // answered tells whether the outcome of a command is there, and the revision it speaks of.
@@ -81,6 +93,10 @@ func (v *views) answered(id string) bool {
 	o, ok := v.outcomes[id]
 	if !ok || o.Status != http.StatusOK {
 		return ok
+	}
+	if o.Problem != "" { // one that the decision has made needless is gone
+		p := v.problems[o.Problem]
+		return p == nil || p.Revision >= o.Revision
 	}
 	h := v.incidents[o.Incident]
 	return h != nil && h.row != nil && h.row.Revision >= o.Revision
@@ -98,6 +114,13 @@ func (u *UI) writeOutcome(w http.ResponseWriter, id string, h *holder) int {
 		u.writeDetail(w, h)
 		return o.Status
 	}
+	p := refusal(&o.Outcome, current)
+	writeProblem(w, p)
+	return p.Status
+}
+
+// refusal is the answer to a command that the engine has refused; current is the incident as it stands.
+func refusal(o *itsm.Outcome, current *row) *problem {
 	p := newProblem(o.Status, "refused", o.Reason)
 	switch o.Status {
 	case http.StatusNotFound:
@@ -110,13 +133,11 @@ func (u *UI) writeOutcome(w http.ResponseWriter, id string, h *holder) int {
 	case http.StatusUnprocessableEntity:
 		p.Code = "not_possible"
 	}
-	writeProblem(w, p)
-	return p.Status
+	return p
 }
 
-// readCommand reads the headers and the body of a command on an incident.
-func readCommand(w http.ResponseWriter, r *http.Request, action itsm.Action, incident string) (itsm.Command, *problem) {
-	var c itsm.Command
+// readCommand reads the headers and the body of a command; what it says of the action and of whom it concerns stays.
+func readCommand(w http.ResponseWriter, r *http.Request, c itsm.Command) (itsm.Command, *problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBody))
 	if err != nil {
 		return c, bodyProblem(err, maxCommandBody)
@@ -127,7 +148,6 @@ func readCommand(w http.ResponseWriter, r *http.Request, action itsm.Action, inc
 	if bad := decodeCommand(body, &c); bad != nil {
 		return c, bad
 	}
-	c.Action, c.Incident = action, itsm.IncidentRef{ID: incident}
 	if c.ID = r.Header.Get("Idempotency-Key"); c.ID == "" {
 		c.ID = rand.Text()
 	} else if len(c.ID) > maxKey || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -136,8 +156,10 @@ func readCommand(w http.ResponseWriter, r *http.Request, action itsm.Action, inc
 	if c.By == "" {
 		c.By = anonymous
 	}
-	if c.Revision, err = ifMatch(r.Header.Get("If-Match")); err != nil {
-		return c, badRequest("invalid_if_match", err.Error())
+	if c.Problem == "" { // decisions on candidates are not checked against each other
+		if c.Revision, err = ifMatch(r.Header.Get("If-Match")); err != nil {
+			return c, badRequest("invalid_if_match", err.Error())
+		}
 	}
 	var faults itsm.Faults
 	if err := c.Validate(); errors.As(err, &faults) {
@@ -173,7 +195,7 @@ func ifMatch(header string) (*int, error) {
 func commandFields() []string {
 	return []string{
 		"by", "comment", "team", "person", "text", "public", "priority", "reason", "until", "code", "notes", "into", "to", "alerts",
-		"item", "change", "entry",
+		"item", "change", "entry", "fixedAt",
 	}
 }
 

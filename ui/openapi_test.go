@@ -166,6 +166,7 @@ func TestDocument(t *testing.T) {
 	h.alertmanager()
 	h.history()
 	h.commands()
+	h.problems()
 	h.operation()
 	if unused := h.contract.Unused(); len(unused) > 0 {
 		t.Errorf("operations of the document that no test touches: %v", unused)
@@ -321,6 +322,56 @@ func (h *house) stream() {
 }
 
 // commands does to one incident everything that can be done.
+// problems makes a candidate by opening an incident again twice, and decides on it.
+func (h *house) problems() {
+	h.t.Helper()
+	h.want(http.StatusOK, http.MethodPost, "/api/v2/alerts", `[{"labels":{"alertname":"Leak","hostname":"elsewhere","severity":"critical"}}]`)
+	type list struct{ Incidents []struct{ ID string } }
+	var leaks list
+	h.eventually("an incident of the leak", func() bool {
+		leaks = get[list](h, "/api/v1/incidents?q="+url.QueryEscape(`alertname="Leak"`))
+		return len(leaks.Incidents) == 1
+	})
+	for _, action := range []string{"resolve", "reopen", "resolve", "reopen", "resolve"} {
+		h.want(http.StatusOK, http.MethodPost, "/api/v1/incidents/"+leaks.Incidents[0].ID+"/"+action, "")
+	}
+	type candidates struct {
+		Problems []struct{ ID, State string }
+		Total    int
+	}
+	var page candidates
+	h.eventually("a candidate", func() bool {
+		page = get[candidates](h, "/api/v1/problems?state=proposed&sort=-cost&limit=1")
+		return page.Total == 1
+	})
+	one := "/api/v1/problems/" + page.Problems[0].ID
+	h.want(http.StatusOK, http.MethodGet, one, "")
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for _, c := range []struct {
+		status       int
+		action, body string
+	}{
+		{200, "accept", `{"by":"maria","reason":"worth a look"}`},
+		{200, "fixed", ""},
+		{422, "fixed", `{"fixedAt":"2020-01-01T00:00:00Z"}`},
+		{400, "dismiss", ""},
+		{200, "dismiss", `{"reason":"the pipe is replaced"}`},
+		{200, "suppress", `{"until":"` + later + `"}`},
+		{422, "suppress", `{"until":"2020-01-01T00:00:00Z"}`},
+		{200, "reopen", ""},
+		{422, "reopen", ""},
+		{400, "accept", `{"team":"netops"}`},
+	} {
+		h.want(c.status, http.MethodPost, one+"/"+c.action, c.body)
+	}
+	if page = get[candidates](h, "/api/v1/problems"); page.Total != 1 || page.Problems[0].State != "proposed" {
+		h.t.Errorf("one proposed candidate is expected, got %+v", page)
+	}
+	h.want(http.StatusBadRequest, http.MethodGet, "/api/v1/problems?state=old", "")
+	h.want(http.StatusNotFound, http.MethodGet, "/api/v1/problems/nope", "")
+	h.want(http.StatusNotFound, http.MethodPost, "/api/v1/problems/nope/accept", "")
+}
+
 func (h *house) commands() {
 	h.t.Helper()
 	var id, other string

@@ -25,6 +25,7 @@ type views struct {
 	adopted     map[int]itsm.Adopted
 	silences    map[string]itsm.Silence
 	heartbeats  map[string]itsm.Heartbeat
+	problems    map[string]*candidateRow
 	maintenance map[string]itsm.Change
 	versions    map[string][]byte
 	window      *window
@@ -71,8 +72,8 @@ func newViews() *views {
 		offset:    -1,
 		incidents: map[string]*holder{}, open: map[string]*holder{}, numbers: map[string]string{}, merged: map[string][]string{},
 		loose: &holder{id: itsm.NoIncident}, outcomes: map[string]outcome{}, adopted: map[int]itsm.Adopted{}, silences: map[string]itsm.Silence{}, heartbeats: map[string]itsm.Heartbeat{},
-		maintenance: map[string]itsm.Change{},
-		versions:    map[string][]byte{}, window: newWindow(), estate: emptyEstate(),
+		problems: map[string]*candidateRow{}, maintenance: map[string]itsm.Change{},
+		versions: map[string][]byte{}, window: newWindow(), estate: emptyEstate(),
 		items: map[string]itsm.Item{}, relations: map[string]itsm.Relation{}, waiters: map[*waiter]struct{}{},
 	}
 }

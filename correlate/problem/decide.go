@@ -241,7 +241,7 @@ func (b *Book) Decide(cmd *itsm.Command, at time.Time) (revision int, err error)
 	}
 	t := at
 	p.DecidedAt, p.DecidedBy, p.Reason, p.Until = &t, &by, nil, nil
-	if reason := strings.TrimSpace(cmd.Reason); reason != "" {
+	if reason := strings.TrimSpace(cmp.Or(cmd.Reason, cmd.Comment)); reason != "" {
 		p.Reason = &reason
 	}
 	if cmd.Action == itsm.ActionSuppress {

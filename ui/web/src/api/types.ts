@@ -400,6 +400,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Candidates for problems, the dearest first
+         * @description What seems to recur for one unknown cause (docs/problems.md). Without `state` all of them.
+         */
+        get: operations["listProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a candidate for a problem. */
+                id: components["parameters"]["candidate"];
+            };
+            cookie?: never;
+        };
+        /** One candidate for a problem with its evidence and incidents */
+        get: operations["getProblem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a candidate for a problem. */
+                id: components["parameters"]["candidate"];
+                action: "accept" | "dismiss" | "suppress" | "fixed" | "reopen";
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide on a candidate for a problem
+         * @description `accept` it as a problem, `dismiss` it with a reason, `suppress` it until a time, say that its fix is in place (`fixed`, since `fixedAt` or now), or take the decision back (`reopen`).
+         */
+        post: operations["decideProblem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/board": {
         parameters: {
             query?: never;
@@ -1441,6 +1505,125 @@ export interface components {
             /** @description undo: the seq of the timeline entry */
             entry?: number;
         };
+        CandidatePage: {
+            problems: components["schemas"]["Candidate"][];
+            total: number;
+            /** @description The cursor of the next page. */
+            next: string | null;
+        };
+        /** @description A candidate for a problem in the sense of ITIL. */
+        Candidate: {
+            id: string;
+            revision: number;
+            state: components["schemas"]["CandidateState"];
+            title: string;
+            subject: components["schemas"]["CandidateSubject"];
+            /** @description The rules that hold; none for one that only emerges. */
+            evidence: components["schemas"]["CandidateEvidence"][];
+            /** @description The latest of the last 30 days, newest first. */
+            incidents: components["schemas"]["CandidateIncident"][];
+            /** @description All of the last 30 days. */
+            incidentCount: number;
+            /** @description Days (UTC) of the last 30 on which something happened, oldest first. */
+            days: components["schemas"]["CandidateDay"][];
+            /** @description That its incidents have lasted, together. */
+            minutes: number;
+            /** @description That they have hurt. */
+            services: string[];
+            /** @description Minutes × impacted services (at least one), summed over its incidents. */
+            cost: number;
+            /** Format: date-time */
+            firstAt: string;
+            /** Format: date-time */
+            lastAt: string;
+            /** Format: date-time */
+            proposedAt: string | null;
+            /** Format: date-time */
+            decidedAt: string | null;
+            decidedBy: string | null;
+            /** @description Of the decision. */
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description Suppressed until then.
+             */
+            until: string | null;
+            /** Format: date-time */
+            fixedAt: string | null;
+            /** @description What has happened since the fix; null when none was reported. */
+            effect: components["schemas"]["CandidateEffect"] | null;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        /** @enum {string} */
+        CandidateState: "emerging" | "proposed" | "accepted" | "dismissed" | "suppressed" | "stale";
+        /** @description What its incidents have in common. */
+        CandidateSubject: {
+            /** @enum {string} */
+            kind: "item" | "class" | "alerts" | "change" | "pair" | "alert";
+            /** @description The item that is the cause, or both of a pair. */
+            items: string[];
+            /** @description Of the item; empty: none is known. */
+            class: string;
+            alertTypes: string[];
+            /** @description Kind and title of the change, # for its digits; empty: no change. */
+            change: string;
+            /** @description Of the alert that comes and goes. */
+            fingerprint: string | null;
+        };
+        CandidateEvidence: {
+            /** @enum {string} */
+            rule: "recurrence" | "fast_cluster" | "flapping" | "reopened" | "workaround" | "change" | "co_occurrence";
+            text: string;
+            /** @description Incidents, days or reopenings, as the text says. */
+            count: number;
+        };
+        CandidateIncident: {
+            id: string;
+            number: string;
+            title: string;
+            /** @description Its cause; empty: none is known. */
+            item: string;
+            /** Format: date-time */
+            openedAt: string;
+            minutes: number;
+            services: number;
+        };
+        CandidateDay: {
+            /** Format: date */
+            day: string;
+            incidents: number;
+        };
+        /** @description Incidents before the fix and after it, for at most 30 days each. */
+        CandidateEffect: {
+            /** @description The first one left out; it began the time that is counted. */
+            before: number;
+            beforeDays: number;
+            after: number;
+            afterDays: number;
+            /** @description The chance of so few after it if nothing had changed (exact conditional Poisson test). */
+            p: number;
+            /** @enum {string} */
+            verdict: "fell" | "not_fallen" | "too_early";
+        };
+        Decision: {
+            /** @description Who; only while nobody has to log in. */
+            by?: string;
+            /** @description Stands as the reason of a decision that has none. */
+            comment?: string;
+            /** @description Needed to dismiss. */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description suppress
+             */
+            until?: string | null;
+            /**
+             * Format: date-time
+             * @description fixed; default now
+             */
+            fixedAt?: string | null;
+        };
         Pending: {
             /** @description The id of the command. */
             command: string;
@@ -1880,6 +2063,8 @@ export interface components {
     parameters: {
         /** @description The id or the number of an incident. */
         incident: string;
+        /** @description The id of a candidate for a problem. */
+        candidate: string;
         /** @description The id of an item; a slash in it is written %2F. */
         item: string;
         /** @description Names the sender; default the webhook's externalURL, else the client's address. */
@@ -2578,6 +2763,106 @@ export interface operations {
                     };
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listProblems: {
+        parameters: {
+            query?: {
+                /** @description One or more states, separated by commas. */
+                state?: string;
+                /** @description A `-` before it reverses. Default `-cost`. */
+                sort?: "cost" | "-cost" | "lastAt" | "-lastAt" | "incidents" | "-incidents" | "updatedAt" | "-updatedAt";
+                limit?: components["parameters"]["limit"];
+                /** @description The `next` of the page before. Stable under inserts. */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of candidates. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidatePage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getProblem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a candidate for a problem. */
+                id: components["parameters"]["candidate"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The candidate. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Candidate"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideProblem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Remembered for 24 h; a second command with the key changes nothing and gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a candidate for a problem. */
+                id: components["parameters"]["candidate"];
+                action: "accept" | "dismiss" | "suppress" | "fixed" | "reopen";
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Done; the candidate after it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Candidate"];
+                };
+            };
+            /** @description Recorded, but not answered within 5 seconds; it shows in the candidate. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pending"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            503: components["responses"]["Overloaded"];
             default: components["responses"]["Problem"];
         };
     };
