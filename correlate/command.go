@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -396,12 +397,13 @@ func (e *Engine) move(inc *incident, c *itsm.Command) error {
 // judge confirms or rejects a cause: a constraint for the life of the incident.
 func (e *Engine) judge(inc *incident, c *itsm.Command) error {
 	u := &undo{Kind: undoJudge, Item: c.Item, Change: c.Change, Held: judgementOf(inc, e.graph)}
-	h := inc.hyp
+	h, lesson := inc.hyp, ""
 	if c.Item != "" {
 		n, ok := e.graph.Node(c.Item)
 		if !ok {
 			return impossible("item: %s is not in the estate", c.Item)
 		}
+		lesson = e.index.Blames(h, n)
 		if c.Action == itsm.ActionConfirmCause {
 			h.ConfirmedItem, h.ConfirmedChange = n, ""
 			h.RejectedItems = without(h.RejectedItems, n)
@@ -415,6 +417,7 @@ func (e *Engine) judge(inc *incident, c *itsm.Command) error {
 		if e.changes[c.Change] == nil {
 			return impossible("change: %s is not known", c.Change)
 		}
+		lesson = alike(e.changes[c.Change])
 		if c.Action == itsm.ActionConfirmCause {
 			h.ConfirmedItem, h.ConfirmedChange = cmdb.None, c.Change
 			h.RejectedChanges = without(h.RejectedChanges, c.Change)
@@ -429,7 +432,10 @@ func (e *Engine) judge(inc *incident, c *itsm.Command) error {
 	if c.Action == itsm.ActionRejectCause {
 		verb = "rejected"
 	}
-	u.Holds = judgementOf(inc, e.graph)
+	if u.Holds = judgementOf(inc, e.graph); !reflect.DeepEqual(u.Held, u.Holds) { // else it has been said before
+		u.Lesson = lesson
+		e.learn(lesson, c.Action, 1)
+	}
 	e.undoable(inc, itsm.EntryKind(c.Action), author(c), "cause "+verb+": "+cmp.Or(c.Item, c.Change), u)
 	return nil
 }

@@ -55,6 +55,7 @@ type Engine struct {
 	incidents  map[uint64]*incident // by ordinal
 	ids        map[string]*incident // by id and by number
 	changes    map[string]*change
+	experience map[string]explain.Experience
 	commands   map[string]*answered
 	silences   silences
 	windows    windows
@@ -113,7 +114,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, graph: graph,
 		alerts: map[itsm.Fingerprint]*alert{}, incidents: map[uint64]*incident{}, ids: map[string]*incident{},
-		changes: map[string]*change{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
+		changes: map[string]*change{}, experience: map[string]explain.Experience{}, commands: map[string]*answered{}, silent: map[string][]*incident{}, found: map[string]found{}, pendingChunks: map[int][]byte{}, clocks: map[ClockEvent]int{}, dirty: newDirty(),
 	}
 	e.problems = problem.NewBook(opts.Config.Problem, opts.Shard)
 	if err := e.force(opts.Config, ""); err != nil {
@@ -122,6 +123,7 @@ func New(opts Options) (*Engine, error) {
 	e.silences.all, e.heartbeats = map[string]*silence{}, map[string]*itsm.Heartbeat{}
 	e.index, e.rates = explain.NewIndex(graph, opts.Config.Correlate.explain()), explain.NewRates(opts.Patterns)
 	e.index.Follow(e.rates)
+	e.index.Experienced(e.experience)
 	return e, nil
 }
 
@@ -210,6 +212,7 @@ func (e *Engine) refresh() {
 func (e *Engine) reindex() {
 	e.index = explain.NewIndex(e.graph, e.cfg.Correlate.explain())
 	e.index.Follow(e.rates)
+	e.index.Experienced(e.experience)
 	e.hurt.clear()
 	e.windows.stale = true // other relations, or other nodes
 	for _, id := range sortedKeys(e.changes) {
@@ -506,7 +509,7 @@ func (e *Engine) changed(c *change) []cmdb.Node {
 }
 
 func (e *Engine) indexChange(c *change) {
-	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: cmp.Or(c.Status, "succeeded"), Nodes: e.changed(c), StartsAt: c.StartsAt}
+	out := explain.Change{ID: c.ID, Kind: c.Kind, Title: c.Title, Status: cmp.Or(c.Status, "succeeded"), Nodes: e.changed(c), StartsAt: c.StartsAt, Alike: alike(c)}
 	if c.EndsAt != nil {
 		out.EndsAt = *c.EndsAt
 	}

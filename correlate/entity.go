@@ -36,6 +36,7 @@ type dirty struct {
 	found      map[string]bool
 	silences   map[string]bool
 	heartbeats map[string]bool
+	experience map[string]bool
 	moved      []*alert // whose last record or expiry is another one
 	counts     bool
 }
@@ -43,7 +44,7 @@ type dirty struct {
 func newDirty() dirty {
 	return dirty{
 		dropped: map[itsm.Fingerprint]bool{}, forgotten: map[uint64]bool{}, changes: map[string]bool{}, commands: map[string]bool{},
-		found: map[string]bool{}, silences: map[string]bool{}, heartbeats: map[string]bool{},
+		found: map[string]bool{}, silences: map[string]bool{}, heartbeats: map[string]bool{}, experience: map[string]bool{},
 	}
 }
 
@@ -98,7 +99,7 @@ func (e *Engine) remember(key string, f found) {
 
 // Dirty returns about how many bytes Changed would return.
 func (e *Engine) Dirty() int {
-	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats)+e.problems.Dirty()) + e.rates.Dirty()
+	return 700*len(e.dirty.alerts) + 3000*len(e.dirty.incidents) + 500*(len(e.dirty.commands)+len(e.dirty.found)+len(e.dirty.changes)+len(e.dirty.silences)+len(e.dirty.heartbeats)+len(e.dirty.experience)+e.problems.Dirty()) + e.rates.Dirty()
 }
 
 // Changed returns the entities that have changed since the last call, in the order of their keys.
@@ -141,6 +142,9 @@ func (e *Engine) Changed() []itsm.Entity {
 		} else {
 			put("silence/"+id, nil)
 		}
+	}
+	for key := range e.dirty.experience {
+		put("experience/"+key, encode(e.experience[key]))
 	}
 	for key := range e.dirty.heartbeats {
 		put("heartbeat/"+key, encodeOrNil(e.heartbeats[key]))
@@ -273,6 +277,10 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		e.commands[name] = c
 	case "silence":
 		err = e.restoreSilence(entity.Value)
+	case "experience":
+		var x explain.Experience
+		err = json.Unmarshal(entity.Value, &x)
+		e.experience[name] = x
 	case "heartbeat":
 		err = e.restoreHeartbeat(entity.Value)
 	case "rate":

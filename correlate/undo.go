@@ -32,6 +32,7 @@ type undo struct {
 	Alerts []itsm.Fingerprint `json:",omitempty"`
 	Item   string             `json:",omitempty"`
 	Change string             `json:",omitempty"`
+	Lesson string             `json:",omitempty"` // of a judgement: what it is experience with
 }
 
 // decision is everything in a row that is decided and not derived.
@@ -193,6 +194,7 @@ func (e *Engine) undoCommand(inc *incident, c *itsm.Command) error {
 			err = fmt.Errorf("%w: a later decision on the causes depends on it", itsm.ErrConflict)
 		} else {
 			u.Held.apply(inc.hyp, e.graph)
+			e.learn(u.Lesson, itsm.Action(u.Entry.Kind), -1)
 		}
 	}
 	if err != nil {

@@ -337,7 +337,7 @@ func TestChangeDecay(t *testing.T) {
 	}
 	f(0, "succeeded", strengthChange)
 	f(30*time.Minute, "succeeded", strengthChange/2)
-	f(time.Hour, "rolled_back", strengthChange/4)
+	f(time.Hour, "rolled_back", strengthChange/4*13/10)
 	f(25*time.Hour, "succeeded", 0)
 	f(time.Minute, "planned", 0)
 	f(-3*time.Second, "started", strengthChange) // clocks differ

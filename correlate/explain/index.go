@@ -20,12 +20,13 @@ type Index struct {
 	families map[string]string  // by alert type
 
 	// nodes holds for each item the hypotheses that it may have caused, in the order of opening.
-	nodes   [][]*entry
-	causes  map[cmdb.Node][]*Hypothesis // open hypotheses by their cause, in the order of opening
-	groups  map[string][]*Hypothesis    // of unbound observations
-	context map[cmdb.Node]int           // alerts that open no incident, by item
-	changes map[cmdb.Node][]*Change     // by item, by start and id
-	byID    map[string]*Change
+	nodes      [][]*entry
+	causes     map[cmdb.Node][]*Hypothesis // open hypotheses by their cause, in the order of opening
+	groups     map[string][]*Hypothesis    // of unbound observations
+	context    map[cmdb.Node]int           // alerts that open no incident, by item
+	changes    map[cmdb.Node][]*Change     // by item, by start and id
+	byID       map[string]*Change
+	experience map[string]Experience // by Change.Alike and Blames
 
 	expected map[cmdb.Node][]expectation // cache: what a cause should show on
 	pending  *Hypothesis                 // holds the fresh observations while Assign decides

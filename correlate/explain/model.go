@@ -78,6 +78,8 @@ type Change struct {
 	Nodes    []cmdb.Node
 	StartsAt time.Time
 	EndsAt   time.Time // zero: still going on
+	// Alike is the key of the experience with changes such as this one.
+	Alike string
 }
 
 // Verdict says what to do with one fresh observation.

@@ -112,6 +112,8 @@ func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry, p *neighbourh
 		accounts /= 2
 	}
 	b.strength += accounts
+	b.experience, b.told = x.experienced(h, e.node, b.strength-b.changed)
+	b.strength += b.told
 	plain := b
 	plain.change, plain.changed, plain.strength = nil, 0, b.strength-b.changed
 	out := []ranked{{node: e.node, score: conf(plain.strength), fits: fits, belief: plain, entry: e}}
@@ -199,7 +201,10 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	}
 	if r.change != nil {
 		at := h.body.onset
-		add(itsm.EvidenceChange, changeText(r.change, at), b.changed)
+		add(itsm.EvidenceChange, x.changeText(r.change, at), b.changed)
+	}
+	if b.told > 0 {
+		add(itsm.EvidenceOperator, b.experience.decided(), b.told)
 	}
 	if len(list) == 0 {
 		text := name + " is near what reports"
@@ -211,6 +216,9 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	slices.SortStableFunc(list, func(a, b itsm.Evidence) int { return cmp.Compare(b.Weight, a.Weight) })
 	if len(list) > maxEvidence {
 		list = list[:maxEvidence]
+	}
+	if b.told < 0 { // it speaks against, so that no share of the score is its
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceOperator, Text: b.experience.decided()})
 	}
 	return normalise(list)
 }

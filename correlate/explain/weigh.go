@@ -30,21 +30,23 @@ func conf(strength int64) int64 {
 
 // belief is what speaks for one item being a cause, over some hypotheses around it.
 type belief struct {
-	own      bool
-	telling  int64 // how much its own alerts say, in thousandths
-	context  bool
-	first    bool // it reported before all others
-	items    int32
-	classes  []classCount // what it explains; mass in percent
-	expected []int32      // for each class, how many it should explain
-	others   []classCount // what reports to other hypotheses: it is not explained here, but not silent either
-	net      []int64      // strength of each class
-	left     int          // members of a group that has fewer than it needs
-	needed   int          // how many it needs; 0: it has enough, or does not say
-	change   *Change      // the change that weighs most
-	changed  int64        // its strength
-	strength int64        // all of it
-	blamed   int64        // what the item's own alerts say of it, when causes are ranked
+	own        bool
+	telling    int64 // how much its own alerts say, in thousandths
+	context    bool
+	first      bool // it reported before all others
+	items      int32
+	classes    []classCount // what it explains; mass in percent
+	expected   []int32      // for each class, how many it should explain
+	others     []classCount // what reports to other hypotheses: it is not explained here, but not silent either
+	net        []int64      // strength of each class
+	left       int          // members of a group that has fewer than it needs
+	needed     int          // how many it needs; 0: it has enough, or does not say
+	change     *Change      // the change that weighs most
+	changed    int64        // its strength
+	told       int64        // what people's earlier decisions add when causes are ranked
+	experience Experience
+	strength   int64 // all of it
+	blamed     int64 // what the item's own alerts say of it, when causes are ranked
 }
 
 // weigh sums a belief up; the trouble began at since.

@@ -25,7 +25,7 @@ func (x *Index) why(o *Observation, c choice) []itsm.Evidence {
 		list = append(list, itsm.Evidence{Kind: itsm.EvidenceCoverage, Text: x.covers(c.node, &c.belief, i), Weight: 0.3})
 	}
 	if c.belief.change != nil {
-		list = append(list, itsm.Evidence{Kind: itsm.EvidenceChange, Text: changeText(c.belief.change, o.Onset), Weight: 0.2})
+		list = append(list, itsm.Evidence{Kind: itsm.EvidenceChange, Text: x.changeText(c.belief.change, o.Onset), Weight: 0.2})
 	}
 	return normalise(list)
 }
