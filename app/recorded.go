@@ -230,10 +230,7 @@ func (in *recorded) older(ctx context.Context, shard int, before int64, w *windo
 
 // resolve fills in the bytes of adopted versions.
 func (in *recorded) resolve(ctx context.Context, a *itsm.Adopt) error {
-	for _, v := range []*itsm.Version{a.Estate, a.Rules} {
-		if v == nil {
-			continue
-		}
+	for _, v := range a.Versions() {
 		data, err := in.history.Version(ctx, v.ID)
 		if errors.Is(err, itsm.ErrNotFound) && in.log != nil {
 			data, err = in.log.Version(ctx, v.ID)

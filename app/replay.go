@@ -397,7 +397,7 @@ func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Rec
 // apply returns why an estate or rules were refused; the engine goes on without them.
 func (r *replayRun) apply(record itsm.Record) (refused error) {
 	if record.Input.Adopt != nil && r.try {
-		record.Input.Adopt = &itsm.Adopt{Estate: record.Input.Adopt.Estate}
+		record.Input.Adopt = &itsm.Adopt{Estate: record.Input.Adopt.Estate, Patterns: record.Input.Adopt.Patterns}
 	}
 	if r.watch != nil {
 		r.watch.before(r, &record)

@@ -243,6 +243,7 @@ func (e *Engine) purge(t timer) {
 
 // drop forgets an alert.
 func (e *Engine) drop(a *alert) {
+	e.mayNotCause(a)
 	delete(e.alerts, a.fingerprint)
 	e.buckets[a.fingerprint%bucketCount].remove(a)
 	e.dirty.dropped[a.fingerprint] = true
@@ -258,6 +259,7 @@ func (e *Engine) assign() {
 	observations := make([]*explain.Observation, len(fresh))
 	for i, m := range fresh {
 		observations[i] = m.obs
+		e.suspect(m.alert, m.obs)
 	}
 	verdicts, merges := e.index.Assign(e.clock, observations)
 	opened := map[int]*incident{}

@@ -134,8 +134,9 @@ func (r *reader) labels() itsm.Labels {
 	return ls
 }
 
-// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes, 4 nothing of the past, 5 nothing of what flaps by itself.
-const alertFormat = 6
+// alertFormat 2 knew nothing of what suppresses an alert, 3 nothing of magnitudes, 4 nothing of the past, 5 nothing of what flaps by itself, 6
+// nothing of suspects.
+const alertFormat = 7
 
 func (a *alert) encode() []byte {
 	w := writer{b: make([]byte, 0, 512)}
@@ -181,6 +182,7 @@ func (a *alert) encode() []byte {
 		w.uint(uint64(m.unsettled)) //nolint:gosec // not negative
 		w.time(m.settleAt)
 		m.shown.encode(&w)
+		encodeSuspects(&w, m.obs)
 	}
 	return w.b
 }
@@ -284,6 +286,9 @@ func (e *Engine) restoreAlert(value []byte) error {
 		if format > 5 {
 			m.flapping, m.unsettled, m.settleAt, m.shown = r.bool(), int(r.uint()), r.time(), decodeLast(&r) //nolint:gosec // was an int
 		}
+		if format > 6 && m.obs != nil {
+			m.obs.Suspects = decodeSuspects(&r)
+		}
 	}
 	if r.err != nil {
 		return r.err
@@ -291,6 +296,29 @@ func (e *Engine) restoreAlert(value []byte) error {
 	a.mild = e.index.Mild(a.kind())
 	e.alerts[a.fingerprint] = a
 	return nil
+}
+
+func encodeSuspects(w *writer, o *explain.Observation) {
+	if o == nil {
+		return
+	}
+	w.uint(uint64(len(o.Suspects)))
+	for _, s := range o.Suspects {
+		w.text(s.Item)
+		w.text(s.Type)
+		for _, v := range []int{int(s.Lag), s.Support, int(s.Weight)} {
+			w.uint(uint64(v)) //nolint:gosec // not negative
+		}
+	}
+}
+
+func decodeSuspects(r *reader) (list []explain.Suspect) {
+	for range r.count() {
+		list = append(list, explain.Suspect{
+			Item: r.text(), Type: r.text(), Lag: time.Duration(r.uint()), Support: int(r.uint()), Weight: uint8(r.uint()), //nolint:gosec // written so
+		})
+	}
+	return list
 }
 
 func decodeMember(r *reader, a *alert) *member {

@@ -47,9 +47,10 @@ type Engine struct {
 	clocks  map[ClockEvent]int // since Clocked was last called
 	held    int                // since Held was last called
 
-	graph *cmdb.Graph
-	index *explain.Index
-	rates *explain.Rates
+	graph    *cmdb.Graph
+	index    *explain.Index
+	rates    *explain.Rates
+	patterns patterns
 
 	alerts     map[itsm.Fingerprint]*alert
 	incidents  map[uint64]*incident // by ordinal
@@ -129,7 +130,7 @@ func New(opts Options) (*Engine, error) {
 
 // Position is where the engine stands but for the offset, which it does not know.
 func (e *Engine) Position() itsm.Position {
-	return itsm.Position{Clock: e.clock, Estate: e.estate, Rules: e.rules}
+	return itsm.Position{Clock: e.clock, Estate: e.estate, Rules: e.rules, Patterns: e.patterns.version}
 }
 
 // Apply fires every timer that is due and then applies an input, all at the record's time; time
@@ -267,6 +268,11 @@ func (e *Engine) adopt(a *itsm.Adopt) {
 			errs = append(errs, fmt.Errorf("estate %s: %w", a.Estate.ID, err))
 		}
 	}
+	if a.Patterns != nil {
+		if err := e.adoptPatterns(a.Patterns); err != nil {
+			errs = append(errs, fmt.Errorf("patterns %s: %w", a.Patterns.ID, err))
+		}
+	}
 	e.fault = ""
 	if err := errors.Join(errs...); err != nil {
 		e.fault = err.Error()
@@ -342,6 +348,7 @@ func (e *Engine) adoptEstate(v *itsm.Version) error {
 			e.rebound(a)
 		}
 	}
+	e.usePatterns(e.patterns.version, e.patterns.file)
 	e.reindex()
 	for _, inc := range e.inOrder() {
 		if inc.row.State.Open() {

@@ -39,6 +39,7 @@ type dirty struct {
 	experience map[string]bool
 	moved      []*alert // whose last record or expiry is another one
 	counts     bool
+	patterns   bool
 }
 
 func newDirty() dirty {
@@ -152,6 +153,9 @@ func (e *Engine) Changed() []itsm.Entity {
 	e.problems.Save(put)
 	e.putMoved(put)
 	e.rates.Changed(put)
+	if e.dirty.patterns {
+		put("patterns", encode(savedPatterns{e.patterns.version, e.patterns.file}))
+	}
 	if e.dirty.counts {
 		put("count", encode(savedCounts{Opened: e.opened, Periods: e.periods}))
 	}
@@ -283,6 +287,8 @@ func (e *Engine) Restore(entity itsm.Entity) error {
 		e.experience[name] = x
 	case "heartbeat":
 		err = e.restoreHeartbeat(entity.Value)
+	case "patterns":
+		err = e.restorePatterns(entity.Value)
 	case "rate":
 		e.rates.Restore(name, entity.Value)
 	case "fact", "candidate":
@@ -364,11 +370,8 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 	if err := e.restoreMoved(); err != nil {
 		return err
 	}
-	if err := e.rates.Restored(); err != nil {
-		return err
-	}
 	e.restoreHeartbeats()
-	if err := e.restoreSilences(); err != nil {
+	if err := errors.Join(e.rates.Restored(), e.restoreSilences()); err != nil {
 		return err
 	}
 	e.windows.by = e.coverage()
@@ -404,6 +407,7 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 		}
 	}
 	e.reindex()
+	e.usePatterns(e.patterns.version, e.patterns.file)
 	e.restoreTimers()
 	e.dirty = newDirty()
 	return nil

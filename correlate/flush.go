@@ -56,7 +56,7 @@ func (e *Engine) flush(updates []itsm.Update) []itsm.Update {
 		updates = append(updates, itsm.Update{Items: e.now.items, Relations: e.now.relations})
 	}
 	if e.now.adopted {
-		updates = append(updates, itsm.Update{Adopted: &itsm.Adopted{Shard: e.opts.Shard, Estate: e.estate, Rules: e.rules, Fault: e.fault}})
+		updates = append(updates, itsm.Update{Adopted: &itsm.Adopted{Shard: e.opts.Shard, Estate: e.estate, Rules: e.rules, Patterns: e.patterns.version, Fault: e.fault}})
 	}
 	slices.SortFunc(e.now.incidents, func(a, b *incident) int { return cmp.Compare(a.ordinal, b.ordinal) })
 	alerts := e.alertChanges()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/correlate/learn"
 	"signalbox/itsm"
 	"signalbox/sla"
 )
@@ -84,6 +85,9 @@ type history struct {
 func newHistory(source rand.Source, length int) []itsm.Record {
 	h := &history{rand: rand.New(source), at: start(), estates: estates(), rules: true} //nolint:gosec // a repeatable test
 	h.add(itsm.Input{Adopt: &itsm.Adopt{Estate: h.estate(0)}})
+	if h.rand.IntN(2) == 0 {
+		h.add(itsm.Input{Adopt: &itsm.Adopt{Patterns: h.patterns()}})
+	}
 	for len(h.records) < length {
 		h.step()
 	}
@@ -112,7 +116,9 @@ func (h *history) step() {
 		case what == 3 && h.rules:
 			in.Adopt = &itsm.Adopt{Estate: h.estate(h.rand.IntN(len(h.estates)))}
 		case what == 4 && h.rules:
-			in.Adopt = &itsm.Adopt{Rules: h.newRules()}
+			if in.Adopt = (&itsm.Adopt{Rules: h.newRules()}); h.rand.IntN(2) == 0 {
+				in.Adopt = &itsm.Adopt{Patterns: h.patterns()}
+			}
 		case what == 5 && h.rules:
 			in.Silences = append(in.Silences, h.silence())
 		default:
@@ -197,6 +203,26 @@ func (h *history) newRules() *itsm.Version {
 		panic(err)
 	}
 	return &itsm.Version{ID: id, Data: data}
+}
+
+// patterns are some, with a past of their own now and then.
+func (h *history) patterns() *itsm.Version {
+	f := learn.File{TypeLabel: "alertname", Scope: []learn.Scope{learn.ScopeRelated, learn.ScopeTwoHops, learn.ScopeAnywhere}[h.rand.IntN(3)], Until: h.at}
+	for _, p := range []string{"DiskFull HighLatency", "HostDown HighErrorRate", "HighErrorRate DiskFull", "Unknown HostDown"} {
+		cause, effect, _ := strings.Cut(p, " ")
+		f.Patterns = append(f.Patterns, learn.FilePattern{
+			Cause: cause, Effect: effect, Score: 0.5 + h.rand.Float64()/2, Support: 10, LagSeconds: learn.FileLag{P50: 10, P90: 100}, Off: h.rand.IntN(4) == 0,
+		})
+	}
+	if h.rand.IntN(2) == 0 {
+		f.Windows, f.RecentWindows = h.rand.IntN(50), 0.5
+		f.Rates = []learn.FileRate{{Item: "db", Type: "DiskFull", Windows: f.Windows / 2, RecentWindows: 0.25}}
+	}
+	data, err := json.Marshal(f)
+	if err != nil {
+		panic(err)
+	}
+	return &itsm.Version{ID: fmt.Sprintf("p%d", h.rand.Uint32()), Data: data}
 }
 
 // item is mostly one of a few neighbours, so that alerts meet.

@@ -110,6 +110,7 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 	if onset.After(e.clock) {
 		onset = e.clock
 	}
+	e.mayCause(a)
 	past := e.index.Count(a.node, a.kind(), latest(onset, e.clock.Add(-learn.RateWindow)))
 	switch {
 	case a.quiet:
@@ -230,6 +231,7 @@ func (e *Engine) extend(a *alert, in *itsm.Alert, c claim) {
 			m.lastStartsAt = c.start
 		}
 		a.start = c.start
+		e.mayCause(a)
 		if n := len(a.past); n > 0 {
 			a.past[n-1].start = c.start
 		}

@@ -1,6 +1,9 @@
 package itsm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Input is everything one record of signalbox.events says to the engine. All of it happens at
 // the record's time; it is applied in the order adopt, silences, changes,
@@ -21,8 +24,14 @@ func (in *Input) Empty() bool {
 
 // Adopt makes stored versions of large inputs the ones in force. A nil part stays as it was.
 type Adopt struct {
-	Estate *Version // bytes: an estate file, or cmdb's document of parts by origin
-	Rules  *Version // bytes: the engine's configuration as JSON
+	Estate   *Version // bytes: an estate file, or cmdb's document of parts by origin
+	Rules    *Version // bytes: the engine's configuration as JSON
+	Patterns *Version // bytes: a patterns file as learn writes it
+}
+
+// Versions returns the parts that are there.
+func (a *Adopt) Versions() []*Version {
+	return slices.DeleteFunc([]*Version{a.Estate, a.Rules, a.Patterns}, func(v *Version) bool { return v == nil })
 }
 
 // Version is a large immutable input: its id follows from its bytes. In a record only the id
@@ -49,8 +58,8 @@ type Recorded struct {
 type Position struct {
 	Offset int64     // the next record to apply
 	Clock  time.Time // the engine's clock
-	// Estate and Rules are the ids of the adopted versions, empty when none.
-	Estate, Rules string
+	// Ids of the adopted versions, empty when none.
+	Estate, Rules, Patterns string
 }
 
 // Entity is one piece of an engine's state in a checkpoint. A nil Value deletes the key. Keys do

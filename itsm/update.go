@@ -38,9 +38,10 @@ type Update struct {
 
 // Adopted says which versions a shard has in force.
 type Adopted struct {
-	Shard  int    `json:"shard"`
-	Estate string `json:"estate"`
-	Rules  string `json:"rules"`
+	Shard    int    `json:"shard"`
+	Estate   string `json:"estate"`
+	Rules    string `json:"rules"`
+	Patterns string `json:"patterns"`
 	// Fault says why the last version was not taken; the one before stays in force.
 	Fault string `json:"fault,omitempty"`
 }

@@ -349,10 +349,7 @@ func (f *follower) add(ctx context.Context, b itsm.Block) error {
 // record takes an input in, and the versions that it adopts.
 func (f *follower) record(ctx context.Context, r itsm.Recorded) error {
 	if a := r.Input.Adopt; a != nil {
-		for _, v := range []*itsm.Version{a.Estate, a.Rules} {
-			if v == nil {
-				continue
-			}
+		for _, v := range a.Versions() {
 			err := f.s.patiently(ctx, func(ctx context.Context) error {
 				data, err := f.log.Version(ctx, v.ID)
 				if errors.Is(err, itsm.ErrNotFound) { // the engine has passed it over, too

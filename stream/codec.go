@@ -30,6 +30,7 @@ const (
 	tagSilence  = 6<<3 | wireBytes
 	tagEstate   = 1<<3 | wireBytes
 	tagRules    = 2<<3 | wireBytes
+	tagPatterns = 3<<3 | wireBytes
 	tagName     = 1<<3 | wireBytes
 	tagValue    = 2<<3 | wireBytes
 	tagPrint    = 1<<3 | wireFixed64
@@ -66,6 +67,9 @@ func appendAdopt(b []byte, a *itsm.Adopt) []byte {
 	}
 	if a.Rules != nil {
 		body = appendText(body, tagRules, a.Rules.ID)
+	}
+	if a.Patterns != nil {
+		body = appendText(body, tagPatterns, a.Patterns.ID)
 	}
 	return appendBytes(b, tagAdopt, body)
 }
@@ -330,6 +334,8 @@ func decodeAdopt(b []byte, a *itsm.Adopt) error {
 			a.Estate = &itsm.Version{ID: string(f.v)}
 		case tagRules:
 			a.Rules = &itsm.Version{ID: string(f.v)}
+		case tagPatterns:
+			a.Patterns = &itsm.Version{ID: string(f.v)}
 		}
 		b = rest
 	}

@@ -198,7 +198,7 @@ func TestCodecKnowsEveryField(t *testing.T) {
 	ch.Items = []string{"i"}
 	ch.Labels, a.Annotations = r.labels(2), r.labels(2)
 	want := itsm.Input{
-		Adopt:   &itsm.Adopt{Estate: &itsm.Version{ID: "e"}, Rules: &itsm.Version{ID: "r"}},
+		Adopt:   &itsm.Adopt{Estate: &itsm.Version{ID: "e"}, Rules: &itsm.Version{ID: "r"}, Patterns: &itsm.Version{ID: "p"}},
 		Changes: []itsm.Change{ch}, Alerts: []itsm.Alert{a}, Commands: []itsm.Command{cmd}, Silences: []itsm.Silence{r.silence()},
 	}
 	// The bytes of a version and the line of an events file are not recorded, by intent.
@@ -232,6 +232,9 @@ func message(t *testing.T, at time.Time, in itsm.Input) *eventspb.Record {
 		}
 		if in.Adopt.Rules != nil {
 			m.Adopt.Rules = in.Adopt.Rules.ID
+		}
+		if in.Adopt.Patterns != nil {
+			m.Adopt.Patterns = in.Adopt.Patterns.ID
 		}
 	}
 	raw := func(v any) []byte {

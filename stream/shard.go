@@ -53,6 +53,7 @@ type owner struct {
 	Clock    *time.Time `json:"clock,omitempty"`
 	Estate   string     `json:"estate,omitempty"`
 	Rules    string     `json:"rules,omitempty"`
+	Patterns string     `json:"patterns,omitempty"`
 }
 
 // places are the partitions that the shard writes.
@@ -159,7 +160,7 @@ func positionIn(e entry) (itsm.Position, error) {
 	if err := json.Unmarshal(e.value, &o); err != nil || o.Offset == nil || o.Clock == nil {
 		return itsm.Position{}, fmt.Errorf("%w: owner record at %d", errCorrupt, e.offset)
 	}
-	return itsm.Position{Offset: *o.Offset, Clock: *o.Clock, Estate: o.Estate, Rules: o.Rules}, nil
+	return itsm.Position{Offset: *o.Offset, Clock: *o.Clock, Estate: o.Estate, Rules: o.Rules, Patterns: o.Patterns}, nil
 }
 
 // lastPosition returns the position of a shard's last checkpoint, whoever wrote it, without reading
@@ -277,10 +278,7 @@ func (sh *Shard) decode(ctx context.Context, e entry) error {
 
 // resolve fills in the bytes of adopted versions.
 func (s *Stream) resolve(ctx context.Context, a *itsm.Adopt) error {
-	for _, v := range []*itsm.Version{a.Estate, a.Rules} {
-		if v == nil {
-			continue
-		}
+	for _, v := range a.Versions() {
 		data, err := s.Version(ctx, v.ID)
 		if err != nil {
 			return err
@@ -371,7 +369,7 @@ func (sh *Shard) Checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 	if err := sh.checkpoint(ctx, entities, at); err != nil {
 		return err
 	}
-	if at.Estate != before.Estate || at.Rules != before.Rules {
+	if at.Estate != before.Estate || at.Rules != before.Rules || at.Patterns != before.Patterns {
 		if err := sh.s.Retire(ctx, time.Now()); err != nil {
 			sh.log.WarnContext(ctx, "old versions stay for now", "err", err)
 		}
@@ -390,7 +388,7 @@ func (sh *Shard) checkpoint(ctx context.Context, entities []itsm.Entity, at itsm
 		b.add([]byte(entities[i].Key), entities[i].Value)
 	}
 	value, err := json.Marshal(owner{
-		Producer: sh.prod.id, Epoch: sh.prod.epoch, Offset: &at.Offset, Clock: &at.Clock, Estate: at.Estate, Rules: at.Rules,
+		Producer: sh.prod.id, Epoch: sh.prod.epoch, Offset: &at.Offset, Clock: &at.Clock, Estate: at.Estate, Rules: at.Rules, Patterns: at.Patterns,
 	})
 	if err != nil {
 		return fmt.Errorf("encode position: %w", err)

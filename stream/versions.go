@@ -164,7 +164,7 @@ func (s *Stream) needed(ctx context.Context) (map[string]bool, bool, error) {
 		if err != nil || !found {
 			return nil, false, err
 		}
-		ids[at.Estate], ids[at.Rules] = true, true
+		ids[at.Estate], ids[at.Rules], ids[at.Patterns] = true, true, true
 	}
 	return ids, true, nil
 }

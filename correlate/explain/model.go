@@ -29,6 +29,8 @@ type Observation struct {
 	Magnitude float64
 	// Past is how often this had fired before (Index.Count).
 	Past Past
+	// Suspects are what patterns name.
+	Suspects []Suspect
 
 	// Hypothesis that explains it now, nil before it is decided.
 	Hypothesis *Hypothesis

@@ -195,7 +195,7 @@ func (x *Index) evidence(h *Hypothesis, r *ranked) []itsm.Evidence {
 	} else if b.context {
 		add(itsm.EvidenceOwn, name+" has an alert of low severity", strengthContext)
 	}
-	for _, kind := range []itsm.EvidenceKind{itsm.EvidenceReachability, itsm.EvidenceRedundancy, itsm.EvidenceCoverage} {
+	for _, kind := range []itsm.EvidenceKind{itsm.EvidenceReachability, itsm.EvidenceRedundancy, itsm.EvidenceCoverage, itsm.EvidencePattern} {
 		text, strength := x.coversAll(r.node, b, kind)
 		add(kind, text, strength)
 	}
@@ -264,6 +264,8 @@ func kindOf(kind cmdb.Kind) itsm.EvidenceKind {
 		return itsm.EvidenceReachability
 	case cmdb.Member:
 		return itsm.EvidenceRedundancy
+	case learned:
+		return itsm.EvidencePattern
 	}
 	return itsm.EvidenceCoverage
 }

@@ -102,6 +102,30 @@ func (r *Rates) learned(f *learn.File) {
 	}
 }
 
+// Adopt begins anew with a file that knows more of the past than was counted, and tells whether it does; then what an Index has
+// of the past is to be read again. What was counted since is in a longer file of the same history.
+func (r *Rates) Adopt(f *learn.File) bool {
+	if f.Windows == 0 || int(r.base.spans) >= f.Windows {
+		return false
+	}
+	for _, s := range r.spans {
+		if int(s.spans) >= f.Windows {
+			return false
+		}
+	}
+	for b := range r.buckets {
+		for _, p := range r.list(b) {
+			r.drop(p, r.of(p.item)[p.name], nil)
+		}
+	}
+	for key := range r.spans {
+		r.movedSpans[key] = true
+	}
+	clear(r.spans)
+	r.learned(f)
+	return true
+}
+
 func units(v float64) int32 { return int32(min(math.Round(v*recentUnit), math.MaxInt32)) }
 
 // decayed is a sum of weights some time later.
@@ -231,8 +255,10 @@ func (r *Rates) Changed(put func(key string, value []byte)) {
 	for _, key := range slices.Sorted(maps.Keys(r.movedSpans)) {
 		if key == baseSpan {
 			put("rate/base", encodeSpan(&r.base))
+		} else if s := r.spans[key]; s != nil {
+			put("rate/span/"+key, encodeSpan(s))
 		} else {
-			put("rate/span/"+key, encodeSpan(r.spans[key]))
+			put("rate/span/"+key, nil)
 		}
 	}
 	clear(r.movedSpans)

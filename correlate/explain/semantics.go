@@ -193,7 +193,7 @@ func passes(k cmdb.Kind) int {
 		return 80
 	case cmdb.Group:
 		return 70
-	case cmdb.Depends, cmdb.Part, caller:
+	case cmdb.Depends, cmdb.Part, caller, learned:
 		return 60
 	case cmdb.Member:
 		return 40
@@ -204,7 +204,7 @@ func passes(k cmdb.Kind) int {
 // apart tells whether the effect of such a relation still runs and reports, though badly, when
 // its cause is gone. Over the others it is unreachable with the cause.
 func apart(k cmdb.Kind) bool {
-	return k == cmdb.Depends || k == caller || k == cmdb.Control || k == cmdb.Starve || k == cmdb.Block
+	return k == cmdb.Depends || k == caller || k == learned || k == cmdb.Control || k == cmdb.Starve || k == cmdb.Block
 }
 
 // sentence says the relation in words that can be checked.
@@ -232,6 +232,8 @@ func sentence(k cmdb.Kind, item, cause string) string {
 		return item + " measures " + cause
 	case caller:
 		return cause + " depends on " + item
+	case learned:
+		return item + " follows " + cause + " by a pattern"
 	}
 	return item + " reports it itself"
 }
@@ -255,6 +257,8 @@ func those(k cmdb.Kind, class, cause string) string {
 		return class + " items that feed " + cause
 	case caller:
 		return class + " items that get their traffic by way of " + cause
+	case learned:
+		return class + " items that follow " + cause + " by a pattern"
 	case cmdb.Member, cmdb.Part:
 		return class + " items that " + cause + " belongs to"
 	}

@@ -41,6 +41,7 @@ func (x *Index) walk(o *Observation) []reach {
 	list := make([]reach, 1, 8)
 	list[0] = reach{node: o.Node, weight: uint8(travels(self)[s]), kind: self, last: self} //nolint:gosec // percent
 	x.mark[o.Node] = 1
+	list = x.suspected(o, list)
 	for i := 0; i < len(list); i++ {
 		from := list[i]
 		edges := x.g.Up(from.node)

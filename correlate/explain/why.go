@@ -20,7 +20,11 @@ func (x *Index) why(o *Observation, c choice) []itsm.Evidence {
 	if c.node == o.Node {
 		return append([]itsm.Evidence{{Kind: itsm.EvidenceOwn, Text: x.g.Name(o.Node) + " itself reports " + o.Type, Weight: 1}}, list...)
 	}
-	list = append([]itsm.Evidence{{Kind: itsm.EvidenceTopology, Text: x.way(o, c.node), Weight: 0.6}}, list...)
+	way, learned := x.pattern(o, c.node)
+	if !learned {
+		way = itsm.Evidence{Kind: itsm.EvidenceTopology, Text: x.way(o, c.node), Weight: 0.6}
+	}
+	list = append([]itsm.Evidence{way}, list...)
 	if i := slices.IndexFunc(c.belief.classes, func(k classCount) bool { return k.class == x.g.ClassID(o.Node) }); i >= 0 && c.belief.net[i] > 0 {
 		list = append(list, itsm.Evidence{Kind: itsm.EvidenceCoverage, Text: x.covers(c.node, &c.belief, i), Weight: 0.3})
 	}
@@ -58,7 +62,7 @@ func (x *Index) covers(n cmdb.Node, b *belief, i int) string {
 // when the cause has it, else the first that it has.
 func (x *Index) toward(n cmdb.Node, kind cmdb.Kind) cmdb.Kind {
 	edges := x.g.Down(n)
-	if kind == caller || len(edges) == 0 || slices.ContainsFunc(edges, func(e cmdb.Edge) bool { return e.Kind == kind }) {
+	if kind == caller || kind == learned || len(edges) == 0 || slices.ContainsFunc(edges, func(e cmdb.Edge) bool { return e.Kind == kind }) {
 		return kind
 	}
 	return edges[0].Kind

@@ -35,6 +35,8 @@ type FilePattern struct {
 	Support    int     `json:"support"`
 	LagSeconds FileLag `json:"lag_seconds"`
 	Relation   string  `json:"relation"`
+	// Off: a person has switched it off; it explains nothing.
+	Off bool `json:"off,omitempty"`
 }
 
 // FileLag holds quantiles of a lag in seconds.

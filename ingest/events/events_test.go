@@ -204,7 +204,7 @@ func TestReader_saysLineAndField(t *testing.T) {
 		{"command needs", tick + `{"at":"2026-01-02T10:00:00Z","command":{"id":"k","action":"merge","incident":"i"}}`, "f.jsonl:2: command: into: is missing for merge"},
 		{"reference", tick + `{"at":"2026-01-02T10:00:00Z","command":{"id":"k","action":"close","incident":5}}`, "f.jsonl:2: command: incident: an incident is an id"},
 		{"field of adopt", tick + `{"at":"2026-01-02T10:00:00Z","adopt":{"estat":{}}}`, "f.jsonl:2: adopt: estat: is not a field here"},
-		{"empty adopt", tick + `{"at":"2026-01-02T10:00:00Z","adopt":{}}`, "f.jsonl:2: adopt: estate or rules is expected"},
+		{"empty adopt", tick + `{"at":"2026-01-02T10:00:00Z","adopt":{}}`, "f.jsonl:2: adopt: estate, rules or patterns is expected"},
 		{"alert", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"firing","labels":{"a":1}}}`, "f.jsonl:2: alert: labels.a: a string is expected"},
 		{"two faults", tick + `{"at":"2026-01-02T10:00:00Z","alert":{"status":"odd","labels":{"a":"b"},"startsAt":"x"}}`, "startsAt: a time such as"},
 		{"own and inner", tick + `{"at":"2026-01-02T10:00:00Z","x":1,"alert":{"labels":{"a":"b"}}}`, `f.jsonl:2: x: is not a field of an events file; alert: status: must be firing or resolved, got ""`},
@@ -389,6 +389,9 @@ func (r random) adopt() *itsm.Adopt {
 	a := &itsm.Adopt{}
 	if r.IntN(2) == 0 {
 		a.Rules = doc()
+	}
+	if r.IntN(2) == 0 {
+		a.Patterns = doc()
 	}
 	if a.Rules == nil || r.IntN(2) == 0 {
 		a.Estate = doc()

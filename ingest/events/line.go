@@ -123,11 +123,12 @@ func (l *line) field(name string, s *scan.Scanner, ignoreLabels []string) error 
 		l.inner = append(l.inner, strict(raw, l.command)...)
 	case "adopt":
 		var a struct {
-			Estate json.RawMessage `json:"estate"`
-			Rules  json.RawMessage `json:"rules"`
+			Estate   json.RawMessage `json:"estate"`
+			Rules    json.RawMessage `json:"rules"`
+			Patterns json.RawMessage `json:"patterns"`
 		}
 		l.inner = append(l.inner, strict(raw, &a)...)
-		l.adopt = &itsm.Adopt{Estate: version(a.Estate), Rules: version(a.Rules)}
+		l.adopt = &itsm.Adopt{Estate: version(a.Estate), Rules: version(a.Rules), Patterns: version(a.Patterns)}
 	default:
 		l.faults.Add(short(name), "is not a field of an events file")
 	}
@@ -181,8 +182,8 @@ func (l *line) check() {
 		err = l.change.Validate()
 	case l.command != nil:
 		err = l.command.Validate()
-	case l.adopt != nil && l.adopt.Estate == nil && l.adopt.Rules == nil:
-		l.faults.Add("adopt", "estate or rules is expected")
+	case l.adopt != nil && len(l.adopt.Versions()) == 0:
+		l.faults.Add("adopt", "estate, rules or patterns is expected")
 	}
 	if faults, ok := errors.AsType[itsm.Faults](err); ok {
 		l.inner = append(l.inner, faults...)

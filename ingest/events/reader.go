@@ -87,6 +87,9 @@ func (r *Reader) Read() (itsm.Record, error) {
 			if a.Rules != nil {
 				out.Input.Adopt.Rules = a.Rules
 			}
+			if a.Patterns != nil {
+				out.Input.Adopt.Patterns = a.Patterns
+			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ func (w *Writer) adopt(a *itsm.Adopt) error {
 		w.b = append(w.b, v.Data...)
 		return nil
 	}
-	err := errors.Join(part("estate", a.Estate), part("rules", a.Rules))
+	err := errors.Join(part("estate", a.Estate), part("rules", a.Rules), part("patterns", a.Patterns))
 	w.b = append(w.b, "}}\n"...)
 	return err
 }

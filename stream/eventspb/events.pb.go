@@ -168,6 +168,7 @@ type Adopt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Estate        string                 `protobuf:"bytes,1,opt,name=estate,proto3" json:"estate,omitempty"`
 	Rules         string                 `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	Patterns      string                 `protobuf:"bytes,3,opt,name=patterns,proto3" json:"patterns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +213,13 @@ func (x *Adopt) GetEstate() string {
 func (x *Adopt) GetRules() string {
 	if x != nil {
 		return x.Rules
+	}
+	return ""
+}
+
+func (x *Adopt) GetPatterns() string {
+	if x != nil {
+		return x.Patterns
 	}
 	return ""
 }
@@ -414,10 +422,11 @@ const file_events_proto_rawDesc = "" +
 	"\achanges\x18\x03 \x03(\fR\achanges\x122\n" +
 	"\x06alerts\x18\x04 \x03(\v2\x1a.signalbox.events.v1.AlertR\x06alerts\x12\x1a\n" +
 	"\bcommands\x18\x05 \x03(\fR\bcommands\x12\x1a\n" +
-	"\bsilences\x18\x06 \x03(\fR\bsilences\"5\n" +
+	"\bsilences\x18\x06 \x03(\fR\bsilences\"Q\n" +
 	"\x05Adopt\x12\x16\n" +
 	"\x06estate\x18\x01 \x01(\tR\x06estate\x12\x14\n" +
-	"\x05rules\x18\x02 \x01(\tR\x05rules\"1\n" +
+	"\x05rules\x18\x02 \x01(\tR\x05rules\x12\x1a\n" +
+	"\bpatterns\x18\x03 \x01(\tR\bpatterns\"1\n" +
 	"\x05Label\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"\x8a\x04\n" +

@@ -29,7 +29,7 @@ func testCheckpoint(e *env) {
 		e.Errorf("a new shard is at %+v with %v", at, entities)
 	}
 	last := position(7)
-	last.Estate, last.Rules = "e1", "r1"
+	last.Estate, last.Rules, last.Patterns = "e1", "r1", "p1"
 	for _, c := range []struct {
 		entities []itsm.Entity
 		at       itsm.Position
