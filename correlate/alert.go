@@ -273,9 +273,11 @@ func (e *Engine) assign() {
 			inc = opened[v.New]
 		default:
 			inc = e.openIncident(m)
-			opened[v.New] = inc
+			opened[v.New], inc.hyp.Shots = inc, m.obs.Shots
 		}
-		m.evidence = v.Evidence
+		if m.evidence = v.Evidence; m.obs.Shots == explain.NoShots {
+			inc.hyp.Shots = explain.NoShots
+		}
 		e.join(m, inc)
 	}
 	for _, g := range merges {

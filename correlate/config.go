@@ -72,6 +72,8 @@ type CorrelateConfig struct {
 	Window time.Duration `yaml:"window"`
 	// Alerts without an item are of one group while no more than this lies between them.
 	Gap time.Duration `yaml:"gap"`
+	// One-shot events on an item without relations are one burst while no more than this lies between them.
+	BurstGap time.Duration `yaml:"burst_gap"`
 	// A change may have caused what begins up to this time after it.
 	LookBack time.Duration `yaml:"look_back"`
 	// The time after which a change counts for half.
@@ -102,7 +104,7 @@ func DefaultConfig() Config {
 			FlapCount: 5, FlapWindow: 15 * time.Minute, Fleeting: time.Minute, NumberPrefix: "INC-", Priority: itsm.DefaultPriorityTable(),
 		},
 		Correlate: CorrelateConfig{
-			GroupUnbound: "alertname", Window: x.Window, Gap: x.Gap, LookBack: x.LookBack, ChangeDecay: x.ChangeDecay,
+			GroupUnbound: "alertname", Window: x.Window, Gap: x.Gap, BurstGap: x.BurstGap, LookBack: x.LookBack, ChangeDecay: x.ChangeDecay,
 			Detection: x.Detection, Hops: x.Hops, FanOut: x.FanOut, Candidates: x.Candidates,
 		},
 		Problem: problem.DefaultConfig(),
@@ -111,7 +113,7 @@ func DefaultConfig() Config {
 
 func (c CorrelateConfig) explain() explain.Config {
 	return explain.Config{
-		Window: c.Window, Gap: c.Gap, LookBack: c.LookBack, ChangeDecay: c.ChangeDecay, Detection: c.Detection,
+		Window: c.Window, Gap: c.Gap, BurstGap: c.BurstGap, LookBack: c.LookBack, ChangeDecay: c.ChangeDecay, Detection: c.Detection,
 		Hops: c.Hops, FanOut: c.FanOut, Candidates: c.Candidates,
 	}
 }

@@ -232,12 +232,13 @@ type savedIncident struct {
 	FlapAt     time.Time            `json:",omitzero"`
 	Told       int
 	ToldAt     time.Time
-	Cause      string    `json:",omitempty"`
-	Change     string    `json:",omitempty"`
-	Score      int       `json:",omitempty"`
-	Group      string    `json:",omitempty"`
-	LastJoined time.Time `json:",omitzero"`
-	Isolated   bool      `json:",omitempty"`
+	Cause      string        `json:",omitempty"`
+	Change     string        `json:",omitempty"`
+	Score      int           `json:",omitempty"`
+	Group      string        `json:",omitempty"`
+	LastJoined time.Time     `json:",omitzero"`
+	Isolated   bool          `json:",omitempty"`
+	Shots      explain.Shots `json:",omitempty"`
 	Judgement  *judgement
 	Why        *itsm.PriorityReasons `json:",omitempty"`
 	Trend      *trend                `json:",omitempty"`
@@ -252,7 +253,7 @@ func (inc *incident) saved(g *cmdb.Graph) savedIncident {
 	h := inc.hyp
 	s := savedIncident{
 		Row: plainRow(inc.row), Ordinal: inc.ordinal, Seq: inc.seq, Undo: inc.undo, QuietAt: inc.quietAt, Silent: inc.silent, ResolveDue: inc.resolveDue,
-		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined,
+		FlapAt: inc.flapAt, Told: inc.told, ToldAt: inc.toldAt, Change: h.Change, Score: h.Score, Group: h.Group, LastJoined: h.LastJoined, Shots: h.Shots,
 		Isolated: h.Isolated, Judgement: judgementOf(inc, g), Phases: inc.phases, SLAAt: inc.slaAt, Why: inc.why, Trend: &inc.trend, Changed: inc.changed, Reconsider: inc.reconsiderAt, FadedAt: inc.fadedAt,
 	}
 	if h.Cause != cmdb.None {
@@ -337,7 +338,7 @@ func (e *Engine) restoreIncident(value []byte) error {
 	}
 	inc.hyp = &explain.Hypothesis{
 		Ordinal: s.Ordinal, Cause: cmdb.None, ConfirmedItem: cmdb.None, Change: s.Change, Score: s.Score, Group: s.Group,
-		LastJoined: s.LastJoined, Isolated: s.Isolated,
+		LastJoined: s.LastJoined, Shots: s.Shots, Isolated: s.Isolated,
 		Closed: s.Row.State == itsm.StateClosed || s.Row.State == itsm.StateCancelled, Resolved: s.Row.State == itsm.StateResolved,
 	}
 	e.incidents[inc.ordinal] = inc

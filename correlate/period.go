@@ -86,7 +86,7 @@ func (e *Engine) firing(a *alert, in *itsm.Alert) {
 
 // begin opens a period.
 func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
-	m := e.memberFor(a)
+	m := e.memberFor(a, c)
 	held := !c.start.Before(m.startsAt) && e.holdBack(m)
 	if !held {
 		e.show(m)
@@ -132,6 +132,9 @@ func (e *Engine) begin(a *alert, in *itsm.Alert, c claim) {
 		m.obs = &explain.Observation{
 			Ordinal: e.periods, Node: a.node, Type: a.kind(), Group: a.labels.Get(e.cfg.Correlate.GroupUnbound), Onset: onset, Seen: e.clock,
 			Magnitude: magnitudeOf(a.annotations), Past: past,
+		}
+		if e.shoots(a, c) {
+			m.obs.Shots = e.shotsOf(a)
 		}
 		if m.obs.Group == "" {
 			m.obs.Group = m.obs.Type
@@ -194,13 +197,16 @@ func (a *alert) kind() string {
 
 // memberFor returns the member that a new period counts in: the last one while its incident is
 // not closed and may be opened again, else a new one.
-func (e *Engine) memberFor(a *alert) *member {
+func (e *Engine) memberFor(a *alert, c claim) *member {
+	if e.shoots(a, c) {
+		return e.shotFor(a)
+	}
 	if m := a.current(); m != nil {
 		switch {
 		case a.quiet:
 			return m
 		case m.inc == nil: // its incident is forgotten
-		case m.inc.row.State.Open(), m.inc.row.State == itsm.StateResolved && e.clock.Sub(*m.inc.row.ResolvedAt) <= e.cfg.Incident.ReopenWithin:
+		case e.reopens(m.inc):
 			return m
 		}
 		e.show(m)

@@ -49,6 +49,14 @@ func (x *Index) Assign(now time.Time, fresh []*Observation) ([]Verdict, []Merge)
 			}
 			v.Evidence = []itsm.Evidence{{Kind: itsm.EvidenceSemantics, Text: "no item is known; grouped by " + o.Group, Weight: 1}}
 		default:
+			if o.Shots != NoShots {
+				v.Join = x.shot(o, now)
+				if v.New = opening[o.Node]; v.Join == nil && v.New == 0 {
+					v.New = i + 1
+				}
+				v.Evidence = x.why(o, c)
+				break
+			}
 			target, seen := targets[c.node]
 			if !seen {
 				target = x.target(c, now)
@@ -158,7 +166,7 @@ func (x *Index) reports(n cmdb.Node, now time.Time) bool {
 // it explains for the most part.
 func (x *Index) target(c choice, now time.Time) *Hypothesis {
 	for _, h := range x.causes[c.node] {
-		if !h.Closed && !h.Resolved && now.Sub(h.LastJoined) <= x.cfg.Window && !slices.Contains(h.RejectedItems, c.node) {
+		if !h.Closed && !h.Resolved && h.Shots != Routine && now.Sub(h.LastJoined) <= x.cfg.Window && !slices.Contains(h.RejectedItems, c.node) {
 			return h
 		}
 	}

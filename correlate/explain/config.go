@@ -13,6 +13,8 @@ type Config struct {
 	Window time.Duration `yaml:"window"`
 	// Gap joins observations without an item: the longest silence between neighbours of one group.
 	Gap time.Duration `yaml:"gap"`
+	// BurstGap ends a burst of one-shot events on an item without relations: the longest silence within one.
+	BurstGap time.Duration `yaml:"burst_gap"`
 	// LookBack is how long before a fault a change may have caused it.
 	LookBack time.Duration `yaml:"look_back"`
 	// ChangeDecay is the time after which a change counts for half.
@@ -31,7 +33,7 @@ type Config struct {
 // DefaultConfig returns the values that work without configuration.
 func DefaultConfig() Config {
 	return Config{
-		Window: 15 * time.Minute, Gap: 5 * time.Minute, LookBack: 24 * time.Hour, ChangeDecay: 30 * time.Minute,
+		Window: 15 * time.Minute, Gap: 5 * time.Minute, BurstGap: 5 * time.Second, LookBack: 24 * time.Hour, ChangeDecay: 30 * time.Minute,
 		Detection: time.Minute, Hops: 5, FanOut: 64, Candidates: 64,
 	}
 }
@@ -45,6 +47,7 @@ func (c Config) Validate() error {
 	}{
 		{"window", c.Window},
 		{"gap", c.Gap},
+		{"burst_gap", c.BurstGap},
 		{"look_back", c.LookBack},
 		{"change_decay", c.ChangeDecay},
 		{"detection", c.Detection},

@@ -32,6 +32,9 @@ type Observation struct {
 	// Suspects are what patterns name.
 	Suspects []Suspect
 
+	// Shots is what a one-shot event on an item without relations is, NoShots for every other alert.
+	Shots Shots
+
 	// Hypothesis that explains it now, nil before it is decided.
 	Hypothesis *Hypothesis
 	// Pinned: an operator put it there; it is never moved automatically.
@@ -52,6 +55,8 @@ type Hypothesis struct {
 	Score int
 	// Group is set for an incident of unbound observations.
 	Group string
+	// Shots is set while it holds nothing but one-shot events of an item without relations.
+	Shots Shots
 	// LastJoined is when the last observation joined (its Seen).
 	LastJoined time.Time
 	// Closed hypotheses take no further observations; Resolved ones only those that re-fire.

@@ -89,7 +89,9 @@ func (x *Index) Reconsider(now time.Time, h *Hypothesis) []Move {
 // around collects the neighbourhood of a hypothesis, nil when there is nothing to reconsider.
 func (x *Index) around(now time.Time, h *Hypothesis) *neighbourhood {
 	p := &neighbourhood{x: x, now: now, of: map[cmdb.Node][]member{}, like: map[uint16]int64{}, since: now}
-	movable := func(h *Hypothesis) bool { return !h.Isolated && !h.Closed && !h.Resolved && len(h.body.items) > 0 }
+	movable := func(h *Hypothesis) bool {
+		return h.Shots == NoShots && !h.Isolated && !h.Closed && !h.Resolved && len(h.body.items) > 0
+	}
 	if !movable(h) {
 		return nil
 	}

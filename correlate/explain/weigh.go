@@ -152,8 +152,18 @@ next:
 	}
 }
 
-// near yields the open hypotheses around a possible cause that had news within the window.
+// near yields the open hypotheses around a possible cause that had news within the window, but for those of one-shot
+// events on items without relations: each of them stands for itself.
 func (x *Index) near(n cmdb.Node, now time.Time, yield func(*entry)) {
+	x.live(n, now, func(e *entry) {
+		if e.h.Shots == NoShots {
+			yield(e)
+		}
+	})
+}
+
+// live yields all open hypotheses around a possible cause that had news within the window, the latest first.
+func (x *Index) live(n cmdb.Node, now time.Time, yield func(*entry)) {
 	if int(n) >= len(x.nodes) {
 		return
 	}
