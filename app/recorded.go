@@ -69,10 +69,10 @@ func replayRecorded(ctx context.Context, stderr io.Writer, cfg Config, f *replay
 				return err
 			}
 			r.begin(f, first, newProgress(stderr, fmt.Sprintf("%s, shard %d", f.what, shard)))
-			err = r.run(ctx, "what was recorded", func(ctx context.Context, out chan<- []itsm.Record) error {
+			err = r.run(ctx, "what was recorded", func(ctx context.Context, out chan<- batch) error {
 				return in.read(ctx, shard, f.from.Time, f.to.Time, func(r itsm.Record) error {
 					select {
-					case out <- []itsm.Record{r}:
+					case out <- batch{[]itsm.Record{r}, unknownShare}:
 						return nil
 					case <-ctx.Done():
 						return ctx.Err()

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -272,7 +271,6 @@ type replayRun struct {
 	periods map[periodKey]int // of lines, numbered by a comparison
 	try     bool              // pass over the rules that the history adopts
 	told    *progress
-	done    func() float64 // the share of the history that was read, negative when nobody knows
 	alerts  int
 	last    time.Time
 }
@@ -305,27 +303,35 @@ func (r *replayRun) runFile(ctx context.Context, path string) error {
 	}
 	defer func() { _ = f.Close() }() // only read
 	counted := &countingReader{r: f}
-	if info, err := f.Stat(); err == nil && info.Size() > 0 {
-		r.done = func() float64 { return float64(counted.n.Load()) / float64(info.Size()) }
+	size := int64(0)
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
 	}
 	in, err := decompress(path, counted)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
 	reader := events.NewReader(in, events.ReaderOptions{Name: path, IgnoreLabels: r.ignore})
-	return r.run(ctx, path, func(ctx context.Context, out chan<- []itsm.Record) error { return readAhead(ctx, reader, out) })
+	done := func() float64 {
+		if size == 0 {
+			return unknownShare
+		}
+		return float64(counted.n) / float64(size)
+	}
+	return r.run(ctx, path, func(ctx context.Context, out chan<- batch) error { return readAhead(ctx, reader, done, out) })
 }
 
 // run applies what a source sends; name is what faults are reported with.
-func (r *replayRun) run(ctx context.Context, name string, source func(context.Context, chan<- []itsm.Record) error) error {
+func (r *replayRun) run(ctx context.Context, name string, source func(context.Context, chan<- batch) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	ahead := make(chan []itsm.Record, 4) // reading is half of the work, so it has a core of its own
+	ahead := make(chan batch, 4) // reading is half of the work, so it has a core of its own
 	group.Go(func() error {
 		defer close(ahead)
 		return source(ctx, ahead)
 	})
 	var refused error
-	for records := range ahead {
+	for b := range ahead {
+		records := b.records
 		for i := range records {
 			if r.first != nil {
 				r.engine.Apply(records[i].Time, itsm.Input{Adopt: &itsm.Adopt{Estate: r.first}})
@@ -335,7 +341,7 @@ func (r *replayRun) run(ctx context.Context, name string, source func(context.Co
 				refused = fmt.Errorf("%s: adopt at %s: %w", name, records[i].Time.Format(time.RFC3339Nano), fault)
 			}
 		}
-		r.tell()
+		r.told.show(b.done, fmt.Sprintf("%d alerts, %s", r.alerts, r.last.Format(time.DateTime)))
 	}
 	r.told.done()
 	if err := errors.Join(refused, group.Wait()); err != nil {
@@ -347,34 +353,34 @@ func (r *replayRun) run(ctx context.Context, name string, source func(context.Co
 	return nil
 }
 
-// tell says how far the history has come.
-func (r *replayRun) tell() {
-	share := -1.0
-	if r.done != nil {
-		share = r.done()
-	}
-	r.told.show(share, fmt.Sprintf("%d alerts, %s", r.alerts, r.last.Format(time.DateTime)))
+// batch is records on their way to the engine.
+type batch struct {
+	records []itsm.Record
+	done    float64 // the share of the history with them, or unknownShare
 }
 
-// countingReader counts what was read; the count may be read meanwhile.
+// unknownShare is the share of a history whose length nobody knows.
+const unknownShare = -1
+
+// countingReader counts what was read.
 type countingReader struct {
 	r io.Reader
-	n atomic.Int64
+	n int64
 }
 
 // Read implements io.Reader.
 func (c *countingReader) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
-	c.n.Add(int64(n))
+	c.n += int64(n)
 	return n, err
 }
 
 // readAhead sends the records of a file in batches.
-func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Record) error {
-	const batch = 256
+func readAhead(ctx context.Context, reader *events.Reader, done func() float64, out chan<- batch) error {
+	const size = 256
 	for end := false; !end; {
-		records := make([]itsm.Record, 0, batch)
-		for len(records) < batch && !end {
+		records := make([]itsm.Record, 0, size)
+		for len(records) < size && !end {
 			record, err := reader.Read()
 			switch {
 			case errors.Is(err, io.EOF):
@@ -386,7 +392,7 @@ func readAhead(ctx context.Context, reader *events.Reader, out chan<- []itsm.Rec
 			}
 		}
 		select {
-		case out <- records:
+		case out <- batch{records, done()}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -501,7 +507,7 @@ func openFile(path string) (io.Reader, func(), error) {
 
 // decompress reads what a file holds, by its name.
 func decompress(path string, f io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(f, 1<<20)
+	buffered := bufio.NewReaderSize(f, 1<<18) // what it holds counts as read in progress
 	if !strings.HasSuffix(path, ".gz") {
 		return buffered, nil
 	}
