@@ -226,6 +226,8 @@ type alertLine struct {
 	Evidence     json.RawMessage `json:"evidence"`
 	Group        json.RawMessage `json:"group"`
 	Tried        json.RawMessage `json:"tried"`
+	Maintenance  json.RawMessage `json:"maintenance"`
+	Flapping     json.RawMessage `json:"flapping"`
 }
 
 type unread struct {
@@ -264,6 +266,8 @@ type unread struct {
 	AlertCounts      json.RawMessage `json:"alertCounts"`
 	SLA              json.RawMessage `json:"sla"`
 	SLADueAt         json.RawMessage `json:"slaDueAt"`
+	Fleeting         json.RawMessage `json:"fleeting"`
+	Maintenance      json.RawMessage `json:"maintenance"`
 }
 
 // ReadIncidents reads an incidents file: one incident a line. Empty lines are skipped.
