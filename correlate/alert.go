@@ -20,6 +20,7 @@ type alert struct {
 	url         string
 	node        cmdb.Node
 	item        string // its id, "" when not bound
+	condition   uint64 // conditionOf
 	tried       string
 	mild        bool       // it speaks of something that still works
 	quiet       bool       // low severity or a heartbeat: opens no incident
@@ -254,8 +255,11 @@ func (e *Engine) assign() {
 	if len(e.fresh) == 0 {
 		return
 	}
-	fresh := e.fresh
+	fresh := e.proceed(e.fresh)
 	e.fresh = nil
+	if len(fresh) == 0 {
+		return
+	}
 	observations := make([]*explain.Observation, len(fresh))
 	for i, m := range fresh {
 		observations[i] = m.obs

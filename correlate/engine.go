@@ -291,6 +291,9 @@ func (e *Engine) adoptRules(v *itsm.Version) error {
 	if err := e.force(cfg, v.ID); err != nil {
 		return err
 	}
+	for _, a := range e.alerts {
+		a.condition = e.conditionOf(a) // another label may be the severity
+	}
 	e.reindex()
 	for _, inc := range e.inOrder() {
 		if inc.row.State.Open() {
@@ -424,9 +427,10 @@ func (e *Engine) bind(a *alert) {
 	if (len(m.Items) > 0 || len(m.Relations) > 0) && !e.graph.Known(m.Items, m.Relations) {
 		e.discover(m.Items, m.Relations)
 	}
-	a.node, a.item, a.tried = cmdb.None, "", ""
+	a.node, a.item, a.tried, a.condition = cmdb.None, "", "", 0
 	if n, ok := e.graph.Node(m.ID); ok && m.ID != "" && len(m.Tie) == 0 {
 		a.node, a.item = n, m.ID
+		a.condition = e.conditionOf(a)
 		return
 	}
 	a.tried = strings.Join(m.Tried, "; ")

@@ -383,7 +383,7 @@ func (e *Engine) Restored(at itsm.Position, estate, rules []byte) error {
 		if n, ok := e.graph.Node(a.item); ok && a.item != "" {
 			a.node = n
 		}
-		a.window = e.windows.at(a.node)
+		a.window, a.condition = e.windows.at(a.node), e.conditionOf(a)
 		for _, m := range a.members {
 			if m.ordinal == 0 {
 				continue

@@ -13,11 +13,12 @@ import (
 // engine's values incrementally; what it answers is a function of the observations, memberships
 // and changes it was given and of the graph, whatever the order in which they came.
 type Index struct {
-	g        *cmdb.Graph
-	cfg      Config
-	words    vocabulary
-	symptoms map[string]symptom // by alert type
-	families map[string]string  // by alert type
+	g          *cmdb.Graph
+	cfg        Config
+	words      vocabulary
+	symptoms   map[string]symptom // by alert type
+	families   map[string]string  // by alert type
+	conditions map[string]string  // by alert type
 
 	// nodes holds for each item the hypotheses that it may have caused, in the order of opening.
 	nodes      [][]*entry
@@ -192,7 +193,7 @@ const (
 // hand it everything again.
 func NewIndex(g *cmdb.Graph, cfg Config) *Index {
 	x := &Index{
-		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, families: map[string]string{}, nodes: make([][]*entry, g.Len()),
+		g: g, cfg: cfg, words: newVocabulary(), symptoms: map[string]symptom{}, families: map[string]string{}, conditions: map[string]string{}, nodes: make([][]*entry, g.Len()),
 		causes: map[cmdb.Node][]*Hypothesis{}, groups: map[string][]*Hypothesis{}, context: map[cmdb.Node]int{},
 		changes: map[cmdb.Node][]*Change{}, byID: map[string]*Change{}, expected: map[cmdb.Node][]expectation{},
 		gathered: map[cmdb.Node]belief{}, limited: map[string]int{},

@@ -70,7 +70,8 @@ func (x *Index) tellingOf(in *itemIn) int64 {
 }
 
 // blames is what the alerts of an item say of the item itself as a cause. Types that differ only in numbers (templates
-// of a log, disks of a host) are hardly independent: beyond the strongest they add little.
+// of a log, disks of a host) are hardly independent: beyond the strongest they add little. Those that say of one condition how
+// bad it is add nothing.
 func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained map[typeOf]int) int64 {
 	in := h.body.items[n]
 	class := x.g.ClassID(n)
@@ -82,25 +83,26 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 		most  int64
 	}
 	var families []family
-	for i := range in.types {
-		t := &in.types[i]
+	for k := range in.types {
+		t := &in.types[k]
 		if x.symptomOf(t.name) == symptomTraffic && x.called(n, func(m cmdb.Node) bool { return h.body.items[m] != nil }) {
 			continue // its callers are hurt: so is their traffic
 		}
 		key := typeOf{class, t.name}
 		p := x.chance(n, key, around.having[key]-max(1, explained[key]), around.sizes[class]-max(1, explained[key]), t.past)
 		w := t.weight(p, float64(travels(self)[x.symptomOf(t.name)])/100, since)
-		name := x.familyOf(t.name)
-		if name == t.name {
-			sum += w
-			continue
+		if len(in.types) == 1 {
+			return sum + w
 		}
+		name := x.familyOf(t.name)
 		i := slices.IndexFunc(families, func(f family) bool { return f.name == name })
 		if i < 0 {
 			i = len(families)
 			families = append(families, family{name: name})
 		}
-		families[i].count++
+		if !x.twin(in.types, k) {
+			families[i].count++
+		}
 		families[i].most = max(families[i].most, w)
 	}
 	for _, f := range families {
@@ -168,8 +170,9 @@ func (x *Index) rare(n cmdb.Node, in *itemIn) string {
 	return fmt.Sprintf("%d of %d other %s items report %s", max(0, have(pick)), others, x.g.ClassWord(class), pick.name)
 }
 
-// familyOf is an alert type without its numbers.
+// familyOf is an alert type without its numbers and without what says how bad it is.
 func (x *Index) familyOf(alertType string) string {
+	alertType = x.conditionOf(alertType)
 	if !strings.ContainsAny(alertType, "0123456789") {
 		return alertType
 	}
