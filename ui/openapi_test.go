@@ -322,7 +322,7 @@ func (h *house) stream() {
 }
 
 // commands does to one incident everything that can be done.
-// problems makes a candidate by opening an incident again twice, and decides on it.
+// The method problems makes a candidate by opening an incident again twice, and decides on it.
 func (h *house) problems() {
 	h.t.Helper()
 	h.want(http.StatusOK, http.MethodPost, "/api/v2/alerts", `[{"labels":{"alertname":"Leak","hostname":"elsewhere","severity":"critical"}}]`)

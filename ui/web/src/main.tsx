@@ -18,6 +18,7 @@ import "./styles/board.css";
 import "./styles/panel.css";
 import "./styles/pages.css";
 import "./history/history.css";
+import "./problems/problems.css";
 import "./silences/silences.css";
 import "./sources/sources.css";
 

@@ -1,6 +1,6 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
-  Action, AlertPage, Board, Command, Conflict, ClockAccounts, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
+  Action, AlertPage, Board, Candidate, CandidatePage, Command, Decision, Conflict, ClockAccounts, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
   PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
@@ -81,6 +81,16 @@ export const getSources = (signal?: AbortSignal) => get<{ sources: SourceRow[] }
 export const getLastPayload = (source: string, signal?: AbortSignal) => get<LastPayload>(`/api/v1/sources/${encodeURIComponent(source)}/last`, {}, signal);
 
 export const getSilences = (signal?: AbortSignal) => get<{ silences: Silence[] }>("/api/v1/silences", {}, signal);
+
+/** All candidates for problems, the dearest first; a shard keeps at most a thousand. */
+export const getProblems = (signal?: AbortSignal) => get<CandidatePage>("/api/v1/problems", { limit: 1000 }, signal);
+
+/** Decides on a candidate. The decision shows in the list when the engine has taken it. */
+export async function decideProblem(id: string, action: string, body: Decision): Promise<void> {
+  await answer<Candidate | Pending>(await fetch(`/api/v1/problems/${encodeURIComponent(id)}/${action}`, {
+    method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": newKey() }, body: JSON.stringify(body),
+  }));
+}
 
 /** Makes a silence, or changes the one of its id; answers with the id of the one that is in force. */
 export async function postSilence(silence: PostableSilence): Promise<string> {

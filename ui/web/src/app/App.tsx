@@ -1,9 +1,10 @@
-// The frame: header, one of six pages, foot line, and the keys that work everywhere.
+// The frame: header, one of seven pages, foot line, and the keys that work everywhere.
 import { useState } from "react";
 import { HistoryPage } from "../history/HistoryPage";
 import { AlertsPage } from "../pages/AlertsPage";
 import { ConnectPage } from "../pages/ConnectPage";
 import { IncidentsPage } from "../pages/IncidentsPage";
+import { ProblemsPage } from "../problems/ProblemsPage";
 import { SilencesPage } from "../silences/SilencesPage";
 import { SourcesPage } from "../sources/SourcesPage";
 import { nextTheme } from "../store/theme";
@@ -41,7 +42,7 @@ export function App() {
   return (
     <div className="frame">
       <Header page={page} />
-      {page === "connect" ? <ConnectPage waiting={empty} /> : page === "history" ? <HistoryPage /> : page === "silences" ? <SilencesPage route={route} />
+      {page === "connect" ? <ConnectPage waiting={empty} /> : page === "history" ? <HistoryPage /> : page === "problems" ? <ProblemsPage route={route} /> : page === "silences" ? <SilencesPage route={route} />
         : page === "sources" ? <SourcesPage /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
       <Foot page={page} />
       <Announcer />
