@@ -53,6 +53,7 @@ type App struct {
 	estate *estateFiles
 	// heartbeats watches the sources.
 	heartbeats *heartbeats
+	learner    *learner
 	doors      *ingest.Ingest
 	// upstream are the Alertmanagers that are read.
 	upstream  upstream
@@ -177,8 +178,10 @@ func (a *App) buildDoors() (http.Handler, error) {
 	}
 	a.doors = doors
 	doors.Register(mux)
+	a.learner = newLearner(func(yield func(ui.Known)) { a.ui.EachKnown(yield) }, func(yield func(from, to, relation string)) { a.ui.Related(yield) }, a.registry, a.log)
 	options := ui.Options{
-		Door: a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Expected: a.expectedSources, Upstream: a.upstreamStates, Ready: a.ready.Load,
+		Proposed: a.learner.Proposed,
+		Door:     a.stream.Door(), Versions: a.stream, Shards: a.stream.Shards(), Senders: senders{doors}, Expected: a.expectedSources, Upstream: a.upstreamStates, Ready: a.ready.Load,
 		NoHistory: a.noHistory, Registerer: a.registry, Logger: a.log, Version: a.opts.Version,
 	}
 	if a.history != nil {
@@ -242,6 +245,7 @@ func (a *App) Run(ctx context.Context) error {
 	rooms.Go(func() error { return a.ui.Run(roomsCtx) })
 	rooms.Go(func() error { return a.tail(roomsCtx, caughtUp) })
 	rooms.Go(func() error { return a.keepHistory(roomsCtx) })
+	rooms.Go(func() error { return a.learner.Run(roomsCtx) })
 	group.Go(func() error {
 		if err := a.beginLog(groupCtx); err != nil && groupCtx.Err() == nil {
 			return err

@@ -28,6 +28,15 @@ func (k *Known) State() (itsm.AlertState, error) {
 	return s, nil
 }
 
+// NewKnown is what EachKnown yields for an alert.
+func NewKnown(s itsm.AlertState) (Known, error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return Known{}, fmt.Errorf("encode alert %s: %w", s.Fingerprint, err)
+	}
+	return Known{Fingerprint: s.Fingerprint, Source: s.Source, Status: s.Status, StartsAt: s.LastStartsAt, Suppressed: s.Suppressed != nil, raw: raw}, nil
+}
+
 // EachKnown calls yield once for each alert that is in memory, those of closed incidents too, in no
 // order. What yield gets does not change.
 func (u *UI) EachKnown(yield func(Known)) {

@@ -159,6 +159,7 @@ func TestDocument(t *testing.T) {
 		t.Errorf("not OpenAPI 3.1: %v", err)
 	}
 	h.estate()
+	h.patterns()
 	h.doors()
 	h.eventually("two incidents", func() bool { return len(get[board](h, "/api/v1/board").Incidents) >= 2 })
 	h.stream()
@@ -170,6 +171,22 @@ func TestDocument(t *testing.T) {
 	h.operation()
 	if unused := h.contract.Unused(); len(unused) > 0 {
 		t.Errorf("operations of the document that no test touches: %v", unused)
+	}
+}
+
+func (h *house) patterns() {
+	h.t.Helper()
+	h.want(http.StatusOK, http.MethodPost, "/api/v1/patterns/adopt", "")
+	h.want(http.StatusOK, http.MethodPut, "/api/v1/patterns", `{"type_label":"alertname","scope":"anywhere","patterns":[
+		{"cause":"QueueFull","effect":"BillingLate","score":0.9,"support":40,"lag_seconds":{"p50":10,"p90":20},"relation":""}],"rates":[]}`)
+	h.want(http.StatusUnprocessableEntity, http.MethodPut, "/api/v1/patterns", `{"type_label":"alertname","patterns":[{"cause":"A"}]}`)
+	h.want(http.StatusBadRequest, http.MethodPut, "/api/v1/patterns", `{`)
+	h.want(http.StatusOK, http.MethodPost, "/api/v1/patterns/switch", `{"cause":"QueueFull","effect":"BillingLate","on":false}`)
+	h.want(http.StatusNotFound, http.MethodPost, "/api/v1/patterns/switch", `{"cause":"QueueFull","effect":"Other","on":false}`)
+	h.want(http.StatusBadRequest, http.MethodPost, "/api/v1/patterns/switch", `{"cause":"QueueFull"}`)
+	got := h.want(http.StatusOK, http.MethodGet, "/api/v1/patterns", "")
+	if !strings.Contains(string(got), `"state":"off"`) {
+		h.t.Errorf("what was switched off: %s", got)
 	}
 }
 

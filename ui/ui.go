@@ -48,6 +48,8 @@ type Options struct {
 	// History answers questions about the past; nil: there is none, for the reason NoHistory.
 	History   History
 	NoHistory string
+	// Proposed returns a patterns file with what continuous learning proposes; nil: nothing is learned.
+	Proposed func() []byte
 	// HistoryState tells how far the writing of history is; nil: none is kept.
 	HistoryState func() itsm.HistoryState
 	// Ready tells whether every shard has caught up; nil: always.
@@ -65,6 +67,7 @@ type UI struct {
 	history      History
 	noHistory    string
 	historyState func() itsm.HistoryState
+	proposed     func() []byte
 	store        Versions
 	shards       int
 	senders      Senders
@@ -82,7 +85,7 @@ type UI struct {
 	upgrader     *websocket.Upgrader
 	limits       streamLimits
 	outcomeWait  time.Duration
-	putting      chan struct{} // one estate at a time
+	putting      chan struct{} // one estate or set of patterns at a time
 	changed      chan struct{} // see Changed
 	web          *web
 }
@@ -110,7 +113,7 @@ func New(o Options) (*UI, error) {
 		door: o.Door, store: o.Versions, shards: o.Shards, senders: o.Senders, expected: o.Expected, upstream: o.Upstream, ready: o.Ready, listen: o.Listen, version: o.Version,
 		logger: o.Logger.With("component", "ui"), metrics: m, views: newViews(), hub: newHub(m), upgrader: newUpgrader(),
 		limits: defaultStreamLimits(), outcomeWait: outcomeWait, putting: make(chan struct{}, 1), changed: make(chan struct{}, 1), web: web,
-		history: o.History, noHistory: o.NoHistory, historyState: o.HistoryState,
+		history: o.History, noHistory: o.NoHistory, historyState: o.HistoryState, proposed: o.Proposed,
 	}
 	watchTotals(o.Registerer, u.views)
 	exposeAlertmanagerVersion(o.Registerer, u.versionInfo())
@@ -153,6 +156,10 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"GET /api/v1/relations":                u.handleRelations,
 		"GET /api/v1/estate":                   u.handleGetEstate,
 		"PUT /api/v1/estate":                   u.handlePutEstate,
+		"GET /api/v1/patterns":                 u.handleGetPatterns,
+		"PUT /api/v1/patterns":                 u.handlePutPatterns,
+		"POST /api/v1/patterns/adopt":          u.handleAdoptPatterns,
+		"POST /api/v1/patterns/switch":         u.handleSwitchPattern,
 		"GET /api/v1/sources":                  u.handleSources,
 		"GET /api/v1/sources/{name}/last":      u.handleLastPayload,
 		"GET /api/v1/status":                   u.handleStatus,

@@ -599,6 +599,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which types of alerts follow which
+         * @description Those that were adopted, which explain alerts, and those that continuous learning proposes. Proposals are learned once an hour, by the process
+         *     that answers, from the alerts of the last seven days that it has seen.
+         */
+        get: operations["getPatterns"];
+        /**
+         * Adopt a patterns file in place of the patterns in force
+         * @description A file that `signalbox learn` wrote. What it counted is what the engines begin to count with, unless they have counted longer.
+         */
+        put: operations["putPatterns"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patterns/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt what is proposed, beside what is in force
+         * @description Patterns that are off stay off. Without a proposal nothing changes.
+         */
+        post: operations["adoptPatterns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patterns/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch one adopted pattern off or on */
+        post: operations["switchPattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history/alerts": {
         parameters: {
             query?: never;
@@ -2008,6 +2070,24 @@ export interface components {
                 }[];
             };
         };
+        Pattern: {
+            /** @description A type of alert. */
+            cause: string;
+            /** @description The type that follows it. */
+            effect: string;
+            /** @description The share of alerts of the cause that one of the effect follows. */
+            score: number;
+            /** @description Alerts of the effect that it accounts for. */
+            support: number;
+            lag_seconds: {
+                p50: number;
+                p90: number;
+            };
+            /** @description The type of relation that most travelled over; `self`: the same item; empty: none. */
+            relation: string;
+            /** @enum {string} */
+            state: "proposed" | "adopted" | "off";
+        };
         EstateVersion: {
             version: string;
         };
@@ -3081,6 +3161,116 @@ export interface operations {
             400: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
+            503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPatterns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The patterns by cause and effect. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Of the adopted set; empty when none was adopted. */
+                        version: string;
+                        /** @description How far effects reach: item, related, two_hops or anywhere; empty when nothing is known. */
+                        scope: string;
+                        patterns: components["schemas"]["Pattern"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPatterns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Adopted by every shard. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstateVersion"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    adoptPatterns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Adopted by every shard. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstateVersion"];
+                };
+            };
+            503: components["responses"]["Overloaded"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    switchPattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    cause: string;
+                    effect: string;
+                    on: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Adopted by every shard. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstateVersion"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             503: components["responses"]["Overloaded"];
             default: components["responses"]["Problem"];
         };
