@@ -1,7 +1,6 @@
 package correlate
 
 import (
-	"hash/fnv"
 	"slices"
 
 	"signalbox/cmdb"
@@ -9,7 +8,7 @@ import (
 	"signalbox/itsm"
 )
 
-// reporters are the labels that say who reports a condition of an item, not which condition it is: when an
+// reporterLabel tells whether a label says who reports a condition of an item, not which condition it is: when an
 // exporter is replaced, they are other ones.
 func reporterLabel(name string) bool {
 	switch name {
@@ -24,10 +23,12 @@ func (e *Engine) conditionOf(a *alert) uint64 {
 	if a.node == cmdb.None {
 		return 0
 	}
-	h := fnv.New64a()
+	h := uint64(14695981039346656037) // FNV-1a by hand: every new alert pays for it
 	add := func(s string) {
-		_, _ = h.Write([]byte(s)) // never fails
-		_, _ = h.Write([]byte{0})
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h *= 1099511628211
 	}
 	add(a.item)
 	add(explain.Condition(a.kind()))
@@ -37,7 +38,7 @@ func (e *Engine) conditionOf(a *alert) uint64 {
 			add(l.Value)
 		}
 	}
-	return h.Sum64()
+	return h
 }
 
 // maxLately bounds how many of the latest alerts of an incident are compared with a new one.
