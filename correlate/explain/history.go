@@ -23,6 +23,19 @@ func (p *Past) List() []*int32 {
 	return []*int32{&p.Spans, &p.Own, &p.Class, &p.Recent, &p.Fresh}
 }
 
+// usualChance is how likely an alert fires anyway when nothing is known of it.
+const usualChance = 0.05
+
+// unusual is how far, at most once, something exceeds by its own past what usually fires anyway.
+func (p Past) unusual() float64 {
+	if p.Own == 0 {
+		return 1
+	}
+	long := (float64(p.Own) + classPrior*usualChance) / float64(max(p.Spans, p.Own)+classPrior)
+	chance := (float64(p.Fresh)/recentUnit + long) / (float64(max(p.Recent, p.Fresh))/recentUnit + 1)
+	return min(1, surprise(min(0.999, chance), likelyOwn)/surprise(usualChance, likelyOwn))
+}
+
 // Prior weights, in spans of time: of the class for an item, and of the peers of the moment for a class.
 const (
 	classPrior = 3

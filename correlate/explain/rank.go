@@ -92,10 +92,6 @@ func compareBool(a, b bool) int {
 func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry, p *neighbourhood) []ranked {
 	b := belief{context: x.context[e.node] > 0, first: x.first(h, e)}
 	b.add(e)
-	if p != nil {
-		b.classes = slices.Clone(b.classes)
-		p.exactly(e.node, &b)
-	}
 	others := belief{}
 	x.near(e.node, now, func(o *entry) {
 		if o.h != h {
@@ -106,12 +102,20 @@ func (x *Index) candidates(now time.Time, h *Hypothesis, e *entry, p *neighbourh
 	x.weigh(e.node, &b, h.body.onset, now, h.RejectedChanges)
 	share := min(1000, 1000*e.mass/max(1, h.body.total))
 	fits := conf(b.strength) * share / 1000
+	if p != nil {
+		b.classes = slices.Clone(b.classes)
+		p.exactly(e.node, &b, h.body.surge())
+		x.weigh(e.node, &b, h.body.onset, now, h.RejectedChanges)
+	}
 	x.judge(h, e, &b, now, p)
 	accounts := strengthAll * share / 1000
 	if b.items < 2 && !b.own {
 		accounts /= 2
 	}
 	b.strength += accounts
+	if p != nil && !b.own && !b.grouped() {
+		b.strength = max(0, b.strength-strengthUnsaid)
+	}
 	b.experience, b.told = x.experienced(h, e.node, b.strength-b.changed)
 	b.strength += b.told
 	plain := b

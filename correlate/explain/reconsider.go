@@ -64,9 +64,10 @@ type neighbourhood struct {
 
 // member is a unit that a cause may explain, and the place of the cause in its list.
 type member struct {
-	u    *unit
-	i    int
-	mass int64
+	u      *unit
+	i      int
+	mass   int64
+	agrees int64 // in time with what the cause itself reports, in thousandths
 }
 
 // Reconsider looks at a hypothesis and those around it at once, and names what belongs elsewhere: the smallest set of
@@ -135,7 +136,7 @@ func (p *neighbourhood) relate() {
 			if len(p.of[n]) == 0 {
 				p.causes = append(p.causes, n)
 			}
-			p.of[n] = append(p.of[n], member{u, i, massOf(u, i)})
+			p.of[n] = append(p.of[n], member{u, i, massOf(u, i), 1000})
 		}
 		if u.onset.Before(p.since) {
 			p.since = u.onset
@@ -188,18 +189,21 @@ func (x *Index) inside(now time.Time, h *Hypothesis) *neighbourhood {
 // maxInside bounds the items that are looked at one by one when causes are ranked.
 const maxInside = 32
 
-// exactly replaces what the classes of a belief add up to by what each item says.
-func (p *neighbourhood) exactly(c cmdb.Node, b *belief) {
+// exactly replaces what the classes of a belief add up to by what each item says, weighed as what the cause itself says is.
+func (p *neighbourhood) exactly(c cmdb.Node, b *belief, since time.Time) {
 	for i := range b.classes {
 		b.classes[i].mass = 0
 	}
+	b.exact = true
+	explained := p.explained(c)
 	for _, m := range p.of[c] {
 		if m.u.node == c {
 			continue
 		}
 		class, kind := p.x.g.ClassID(m.u.node), m.u.causes[m.i].kind
 		if i := slices.IndexFunc(b.classes, func(k classCount) bool { return k.class == class && k.kind == kind }); i >= 0 {
-			b.classes[i].mass += m.mass / 10
+			q := float64(m.u.arrives[m.i]) / 100
+			b.classes[i].mass += p.x.says(m.u.node, m.u.in.types, since, explained, func(symptom) float64 { return q }) * m.agrees / 10_000
 		}
 	}
 	for i := range b.classes {
@@ -232,7 +236,8 @@ func (p *neighbourhood) together(c cmdb.Node) {
 		if m.u.node == c {
 			continue
 		}
-		m.mass = m.mass * p.agree(own, m.u) / 1000
+		m.agrees = p.agree(own, m.u)
+		m.mass = m.mass * m.agrees / 1000
 	}
 }
 
@@ -446,6 +451,9 @@ func (p *neighbourhood) weigh(c cmdb.Node, part func(member) int64) int64 {
 	}
 	_, changed := x.changeOn(c, since, nil)
 	strength := own + covered + changed
+	if !b.own && !b.grouped() {
+		strength -= strengthUnsaid
+	}
 	switch {
 	case b.own && b.first && b.items > 0:
 		strength += strengthFirst

@@ -55,12 +55,13 @@ func beyond(magnitude float64) float64 {
 	return max(0.5, math.Log1p(magnitude)/math.Log1p(usualMagnitude))
 }
 
-// tellingOf grows slowly with the types of alerts, which have much in common, and with how far beyond normal they are.
+// tellingOf grows slowly with the types of alerts, which have much in common, and with how far beyond normal they are; what fires
+// here all the time tells little.
 func (x *Index) tellingOf(in *itemIn) int64 {
 	most, families := 0.0, 0
 	for i := range in.types {
 		t := &in.types[i]
-		most = max(most, beyond(t.most))
+		most = max(most, beyond(t.most)*t.past.unusual())
 		name := x.familyOf(t.name)
 		if !slices.ContainsFunc(in.types[:i], func(o typeCount) bool { return x.familyOf(o.name) == name }) {
 			families++
@@ -69,11 +70,21 @@ func (x *Index) tellingOf(in *itemIn) int64 {
 	return int64(math.Round(1000 * most * (1 + math.Log(float64(max(1, families)))/3)))
 }
 
-// blames is what the alerts of an item say of the item itself as a cause. Types that differ only in numbers (templates
-// of a log, disks of a host) are hardly independent: beyond the strongest they add little. Those that say of one condition how
-// bad it is add nothing.
+// blames is what the alerts of an item say of the item itself as a cause.
 func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained map[typeOf]int) int64 {
-	in := h.body.items[n]
+	reports := func(m cmdb.Node) bool { return h.body.items[m] != nil }
+	return x.says(n, h.body.items[n].types, since, explained, func(s symptom) float64 {
+		if s == symptomTraffic && x.called(n, reports) {
+			return 0 // its callers are hurt: so is their traffic
+		}
+		return float64(travels(self)[s]) / 100
+	})
+}
+
+// says is what the alerts of an item say of a cause that shows in them with a chance. Types that differ only in numbers
+// (templates of a log, disks of a host) are hardly independent: beyond the strongest they add little. Those that say of one condition
+// how bad it is add nothing.
+func (x *Index) says(n cmdb.Node, types []typeCount, since time.Time, explained map[typeOf]int, chance func(symptom) float64) int64 {
 	class := x.g.ClassID(n)
 	around := x.peers.of(n)
 	sum := int64(0)
@@ -83,15 +94,16 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 		most  int64
 	}
 	var families []family
-	for k := range in.types {
-		t := &in.types[k]
-		if x.symptomOf(t.name) == symptomTraffic && x.called(n, func(m cmdb.Node) bool { return h.body.items[m] != nil }) {
-			continue // its callers are hurt: so is their traffic
+	for k := range types {
+		t := &types[k]
+		q := chance(x.symptomOf(t.name))
+		if q == 0 {
+			continue
 		}
 		key := typeOf{class, t.name}
 		p := x.chance(n, key, around.having[key]-max(1, explained[key]), around.sizes[class]-max(1, explained[key]), t.past)
-		w := t.weight(p, float64(travels(self)[x.symptomOf(t.name)])/100, since)
-		if len(in.types) == 1 {
+		w := t.weight(p, q, since)
+		if len(types) == 1 {
 			return sum + w
 		}
 		name := x.familyOf(t.name)
@@ -100,7 +112,7 @@ func (x *Index) blames(n cmdb.Node, h *Hypothesis, since time.Time, explained ma
 			i = len(families)
 			families = append(families, family{name: name})
 		}
-		if !x.twin(in.types, k) {
+		if !x.twin(types, k) {
 			families[i].count++
 		}
 		families[i].most = max(families[i].most, w)

@@ -17,6 +17,7 @@ const (
 	strengthContext = 300  // it has an alert of low severity
 	strengthFirst   = 300  // it reported before all others
 	strengthSilent  = 400  // against: an item that should suffer and does not say so
+	strengthUnsaid  = 200  // against: the cause itself does not say so
 	strengthHalf    = 1500 // the sum that is worth one half
 )
 
@@ -46,6 +47,7 @@ type belief struct {
 	told       int64        // what people's earlier decisions add when causes are ranked
 	experience Experience
 	strength   int64 // all of it
+	exact      bool  // mass is what each item says
 	blamed     int64 // what the item's own alerts say of it, when causes are ranked
 }
 
@@ -65,7 +67,11 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 			share = 0
 		}
 		silent := max(0, int64(expected-c.items-b.elsewhere(c))) * share
-		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*strengthSilent*d/100_000)
+		against := int64(strengthSilent)
+		if b.exact { // as much as one that does
+			against = strengthSilent * c.mass / max(1, int64(c.items)*100)
+		}
+		b.expected[i], b.net[i] = expected, max(0, c.mass*10-silent*against*d/100_000)
 		covered += b.net[i]
 	}
 	b.change, b.changed = x.changeOn(n, since, rejected)
@@ -88,6 +94,11 @@ func (x *Index) weigh(n cmdb.Node, b *belief, since, now time.Time, rejected []s
 	if b.context && !b.own {
 		b.strength += strengthContext
 	}
+}
+
+// grouped tells whether members of a cause report, which is as if it did.
+func (b *belief) grouped() bool {
+	return slices.ContainsFunc(b.classes, func(c classCount) bool { return c.kind == cmdb.Group })
 }
 
 // elsewhere is how many items of a class report to other hypotheses.
