@@ -1,6 +1,6 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
-  Action, AlertPage, Board, Candidate, CandidatePage, Command, Decision, Conflict, ClockAccounts, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
+  Action, AlertPage, Board, Candidate, CandidatePage, Command, Decision, Conflict, ClockAccounts, PriorityExplained, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
   PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
@@ -71,6 +71,7 @@ export const getStatus = (signal?: AbortSignal) => get<Status>("/api/v1/status",
 export const getIncident = (id: string, signal?: AbortSignal) => get<Incident>(incidentPath(id), {}, signal);
 export const getPath = (id: string, signal?: AbortSignal) => get<Path>(incidentPath(id, "/path"), {}, signal);
 export const getClocks = (id: string, signal?: AbortSignal) => get<ClockAccounts>(incidentPath(id, "/sla"), {}, signal);
+export const getImpact = (id: string, signal?: AbortSignal) => get<PriorityExplained>(incidentPath(id, "/impact"), {}, signal);
 export const getTimeline = (id: string, params: Params, signal?: AbortSignal) =>
   get<Timeline>(incidentPath(id, "/timeline"), params, signal);
 export const getIncidentAlerts = (id: string, params: Params, signal?: AbortSignal) =>

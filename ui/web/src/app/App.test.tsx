@@ -96,6 +96,40 @@ describe("service level targets", () => {
   });
 });
 
+describe("the reasons of a priority", () => {
+  it("name what is hurt and how badly, what makes it urgent, and that a person decided otherwise", async () => {
+    const hurt = { class: "service", criticality: 1, impact: 1, reporting: false };
+    vi.stubGlobal("fetch", server({
+      "GET /api/v1/incidents/1/impact": () => Response.json({
+        incident: "1",
+        impact: { value: 1, at: "2026-01-02T10:00:00Z", estate: "v1", cause: "h-1", more: 2, reasons: [
+          { ...hurt, item: "shop", name: "Web shop", state: "down", path: ["h-1", "shop"] },
+          { ...hurt, item: "blog", name: "Blog", state: "at_risk", impact: 2, path: [], reporting: true },
+        ] },
+        urgency: { value: 2, reasons: [
+          { kind: "severity", text: "the worst alert that fires is warning", steps: 0 },
+          { kind: "trend", text: "growing: 8 alerts fire, 3 did ten minutes before", steps: 1 },
+        ] },
+        priority: { value: 4, computed: 2, override: 4 },
+      }),
+      "GET /api/v1/incidents/1/timeline": () => Response.json({ entries: [], total: 0, next: null }),
+      "GET /api/v1/incidents/1/path": () => Response.json(path),
+      "GET /api/v1/incidents/1": () => Response.json(incident("1", { priority: 4, priorityOverride: 4 })),
+    }));
+    renderApp([row("1", { priority: 4, priorityOverride: 4 })], "/incidents/INC-000001");
+    fireEvent.click(await screen.findByText("Why priority 4"));
+    const list = await screen.findByRole("list", { name: "What is hurt" });
+    expect(within(list).getAllByRole("listitem").map((l) => l.textContent)).toEqual([
+      "downWeb shop service, criticality 1, by h-1impact 1", "redundancy lostBlog service, criticality 1, says so itselfimpact 2",
+    ]);
+    expect(within(screen.getByRole("list", { name: "What makes it urgent" })).getAllByRole("listitem").map((l) => l.textContent)).toEqual([
+      "the worst alert that fires is warning", "growing: 8 alerts fire, 3 did ten minutes beforeone step more",
+    ]);
+    expect(screen.getByText("and 2 more items")).toBeTruthy();
+    expect(screen.getByText(/would give priority 2; a person has set 4/)).toBeTruthy();
+  });
+});
+
 describe("the keys", () => {
   it("move, choose and command, and the foot line says what was done", async () => {
     renderApp([row("1"), row("2"), row("3")]);

@@ -19,6 +19,7 @@ import { Clocks } from "./Clocks";
 import type { Asked } from "./CommandDialog";
 import { CommandBar } from "./CommandBar";
 import { PathPicture } from "./PathPicture";
+import { Priority } from "./Priority";
 import { Timeline } from "./Timeline";
 import { Why } from "./Why";
 
@@ -61,6 +62,7 @@ export function Panel({ reference, row: onBoard, dead, onClose, onAsk, onGive, o
         <Why row={row} incident={incident} />
         <PathPicture path={path.value} error={path.error} />
         <Causes row={row} incident={incident} dead={dead} />
+        <Priority row={row} version={version} />
         <Clocks row={row} version={version} />
         {incident !== null && <Alerts incident={incident} row={row} dead={dead} onAsk={onAsk} />}
         <Timeline row={row} version={version} dead={dead} commenting={commenting} onCommenting={onCommenting} />
