@@ -113,6 +113,7 @@ func (b *Book) again(c *candidate, at time.Time) {
 
 func (b *Book) show(c *candidate, facts []*Fact, rules []itsm.ProblemEvidence, at time.Time) {
 	b.makeRoom()
+	b.shown++
 	c.Shown = &itsm.Problem{ID: c.ID, State: itsm.ProblemEmerging, Title: c.Title, Subject: c.Subject}
 	if len(rules) > 0 {
 		b.enter(c, itsm.ProblemProposed, at)
@@ -122,19 +123,20 @@ func (b *Book) show(c *candidate, facts []*Fact, rules []itsm.ProblemEvidence, a
 
 // makeRoom drops the cheapest candidate that nobody has decided on when there are too many.
 func (b *Book) makeRoom() {
+	if b.shown < maxShown {
+		return
+	}
 	var cheapest *candidate
-	shown := 0
 	for _, id := range sortedKeys(b.candidates) {
 		c := b.candidates[id]
 		if c.Shown == nil {
 			continue
 		}
-		shown++
 		if c.Shown.DecidedAt == nil && (cheapest == nil || c.Shown.Cost < cheapest.Shown.Cost) {
 			cheapest = c
 		}
 	}
-	if shown >= maxShown && cheapest != nil {
+	if cheapest != nil {
 		b.dropped++
 		b.remove(cheapest)
 	}

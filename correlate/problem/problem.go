@@ -84,7 +84,7 @@ const (
 
 	maxFacts    = 5000 // resolved incidents remembered
 	maxShown    = 1000 // candidates
-	maxPartners = 20   // other items with which one incident is paired
+	maxPartners = 20   // other items that fail together with one; with more it is no pair
 	maxTypes    = 32
 	maxAlerts   = 64 // fingerprints of a signature: the smallest, which are a fair sample
 	maxServices = 20
@@ -158,6 +158,7 @@ type Book struct {
 	changed    map[string]bool // candidates to publish
 	dirty      map[string]bool // entities to save: fact/… and candidate/…
 	dropped    int
+	shown      int
 }
 
 // NewBook returns an empty book. Candidates of different shards have different ids.
@@ -385,6 +386,7 @@ func (b *Book) remove(c *candidate) {
 	}
 	b.dirty["candidate/"+c.ID] = true
 	if c.Shown != nil {
+		b.shown--
 		b.changed[c.ID] = true
 	}
 }
@@ -482,6 +484,9 @@ func (b *Book) Restore(kind, name string, value []byte) error {
 		return err
 	}
 	b.insert(c)
+	if c.Shown != nil {
+		b.shown++
+	}
 	return nil
 }
 

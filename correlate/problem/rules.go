@@ -137,8 +137,10 @@ func (b *Book) pair(f *Fact, at time.Time) {
 			partners[item] = true
 		}
 	}
-	items := sortedKeys(partners)
-	for _, other := range items[:min(maxPartners, len(items))] {
+	if len(partners) > maxPartners { // when so much fails at once, that two do says nothing of them
+		return
+	}
+	for _, other := range sortedKeys(partners) {
 		two := []string{min(f.Item, other), max(f.Item, other)}
 		var members []*Fact
 		counts := [2]int{}
