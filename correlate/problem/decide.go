@@ -180,7 +180,8 @@ func (b *Book) refresh(c *candidate, facts []*Fact, rules []itsm.ProblemEvidence
 	case len(c.Days) > 0:
 		p.FirstAt, p.LastAt = midnight(c.Days[0]), midnight(c.Days[len(c.Days)-1])
 	}
-	if before.Revision > 0 && !b.changed[c.ID] && string(encode(before)) == string(encode(p)) {
+	counts := before.IncidentCount == p.IncidentCount && before.Minutes == p.Minutes && before.Cost == p.Cost // nearly always says it, and costs less
+	if before.Revision > 0 && !b.changed[c.ID] && counts && string(encode(before)) == string(encode(p)) {
 		c.Shown = before
 		return
 	}
