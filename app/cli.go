@@ -35,7 +35,7 @@ func commands() []command {
 		{"replay", "(--events FILE | --data-dir DIR [--from TIME] [--to TIME]) (--out FILE [--assignments FILE] | --compare FILE [--report FILE]) [--estate FILE…] [--config FILE [--try]] [--patterns FILE]", replayHelp, replay},
 		{"score", "--assignments FILE --incidents FILE --truth FILE [--causes FILE]", scoreHelp, scoreCommand},
 		{"learn", "--events FILE [--estate FILE…] [--type LABEL] --out FILE", learnHelp, learnCommand},
-		{"simulate", "--out DIR [--seed N] [--items N] [--hours N] [--faults N] [--simultaneous N] [--silent SHARE] [--noise RATE] [--coverage SHARE] [--wrong-relations SHARE]", simulateHelp, simulateCommand},
+		{"simulate", "(--out DIR | --table [--seeds N]) [--seed N] [--items N] [--hours N] [--faults N] [--simultaneous N] [--silent SHARE] [--noise RATE] [--coverage SHARE] [--wrong-relations SHARE]", simulateHelp, simulateCommand},
 		{"export", "--data-dir DIR --out FILE [--config FILE] [--shard N]", exportHelp, export},
 		{"bind", "--estate FILE… --explain LABELS", bindHelp, bind},
 	}

@@ -21,7 +21,8 @@ Examples:
   signalbox simulate --out storm
   signalbox replay --estate storm/estate.json --events storm/events.jsonl.gz --out incidents.jsonl --assignments lines.csv
   signalbox score --assignments lines.csv --incidents incidents.jsonl --truth storm/truth.csv --causes storm/causes.csv
-  signalbox simulate --items 100000 --faults 50 --simultaneous 3 --wrong-relations 0.1 --seed 7 --out large`
+  signalbox simulate --items 100000 --faults 50 --simultaneous 3 --wrong-relations 0.1 --seed 7 --out large
+  signalbox simulate --table --seeds 5`
 
 func simulateFlags(flags *flag.FlagSet, cfg *simulate.Config) {
 	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`NUMBER` that everything random follows from")
@@ -35,19 +36,26 @@ func simulateFlags(flags *flag.FlagSet, cfg *simulate.Config) {
 	flags.Float64Var(&cfg.Wrong, "wrong-relations", cfg.Wrong, "`SHARE` of the relations that the written estate lacks or has wrong")
 }
 
-func simulateCommand(_ context.Context, p Process, flags *flag.FlagSet) error {
+func simulateCommand(ctx context.Context, p Process, flags *flag.FlagSet) error {
 	cfg := simulate.DefaultConfig()
 	var out string
+	var table bool
+	seeds := 3
 	simulateFlags(flags, &cfg)
 	flags.StringVar(&out, "out", "", "write the files into `DIR`")
+	flags.BoolVar(&table, "table", false, "instead judge the engine and three simple methods on such storms, and print a table")
+	flags.IntVar(&seeds, "seeds", seeds, "with --table: `NUMBER` of storms in each row")
 	if err := parse(p, flags); err != nil {
 		return err
 	}
-	if out == "" {
-		return usagef("--out is needed")
+	if table == (out != "") || seeds < 1 {
+		return usagef("--out is needed, or --table with at least one of --seeds")
 	}
 	if err := cfg.Validate(); err != nil {
 		return usagef("%s", err)
+	}
+	if table {
+		return simulateTable(ctx, p, cfg, seeds)
 	}
 	start := time.Now()
 	storm, err := simulate.New(cfg)

@@ -117,7 +117,7 @@ func checkFiles(t *testing.T, f [4]string) {
 	delete(faults, "")
 	for _, row := range rows(t, f[3]) {
 		delete(faults, row[0])
-		for _, item := range bytes.Split([]byte(row[1]), []byte("|")) {
+		for _, item := range bytes.SplitSeq([]byte(row[1]), []byte("|")) {
 			if !ids[string(item)] {
 				t.Errorf("fault %s has the unknown cause %s", row[0], item)
 			}
@@ -163,7 +163,7 @@ func newLab(units, relations string) *lab {
 
 func fields(s string) []string {
 	var out []string
-	for _, f := range bytes.Fields([]byte(s)) {
+	for _, f := range bytes.FieldsSeq([]byte(s)) {
 		out = append(out, string(f))
 	}
 	return out
