@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,8 +118,8 @@ func checkFiles(t *testing.T, f [4]string) {
 	delete(faults, "")
 	for _, row := range rows(t, f[3]) {
 		delete(faults, row[0])
-		for _, item := range bytes.SplitSeq([]byte(row[1]), []byte("|")) {
-			if !ids[string(item)] {
+		for item := range strings.SplitSeq(row[1], "|") {
+			if !ids[item] {
 				t.Errorf("fault %s has the unknown cause %s", row[0], item)
 			}
 		}
@@ -163,8 +164,8 @@ func newLab(units, relations string) *lab {
 
 func fields(s string) []string {
 	var out []string
-	for _, f := range bytes.FieldsSeq([]byte(s)) {
-		out = append(out, string(f))
+	for f := range strings.FieldsSeq(s) {
+		out = append(out, f)
 	}
 	return out
 }
