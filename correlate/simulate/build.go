@@ -15,6 +15,8 @@ type builder struct {
 	cfg   Config
 	rng   *rand.Rand
 	names map[string]string // of checks, as this estate calls them
+	hosts []int32           // of the site so far
+	loose []int32           // of them: in no cluster yet
 	serve []int32           // services of the site so far
 	stuff []int32           // databases and queues of the site so far
 }
@@ -26,7 +28,7 @@ func build(cfg Config, rng *rand.Rand) *world {
 	var head [2]int32
 	for site := 1; len(b.units) < cfg.Items; site++ {
 		name := fmt.Sprintf("site-%d", site)
-		b.serve, b.stuff = nil, nil
+		b.hosts, b.loose, b.serve, b.stuff = nil, nil, nil, nil
 		cores := b.cores(name, site, &head)
 		if site == 1 {
 			// The vantage stands at the cores, so nothing cuts these off.
@@ -142,7 +144,14 @@ func (b *builder) racks(site string, n, room int, cores []int32) {
 			b.relate(b.rng, hosts[i], itsm.ConnectsTo, t)
 		}
 	}
-	b.group("cluster", id("cluster", 0), site, "50%", hosts)
+	// Clusters and services are spread over racks, lest one rack takes all of them.
+	b.hosts, b.loose = append(b.hosts, hosts...), append(b.loose, hosts...)
+	if len(b.loose) >= 24 {
+		b.rng.Shuffle(len(b.loose), func(i, j int) { b.loose[i], b.loose[j] = b.loose[j], b.loose[i] })
+		half := len(b.loose) / 2
+		b.group("cluster", id("cluster", 0), site, "50%", b.loose[:half])
+		b.loose = append([]int32(nil), b.loose[half:]...)
+	}
 	storage := b.unit("storage", id("storage", 0), site)
 	for i := range max(1, len(hosts)/5) {
 		d := b.unit("database", id("db", i+1), site)
@@ -154,17 +163,17 @@ func (b *builder) racks(site string, n, room int, cores []int32) {
 	b.relate(b.rng, q, itsm.RunsOn, hosts[b.rng.IntN(len(hosts))])
 	b.stuff = append(b.stuff, q)
 	for i := range len(hosts) / 2 {
-		b.service(id("svc", i+1), site, hosts)
+		b.service(id("svc", i+1), site)
 	}
 }
 
 // service makes a service of some instances that calls earlier services, a database or a queue.
-func (b *builder) service(id, site string, hosts []int32) {
+func (b *builder) service(id, site string) {
 	pods := make([]int32, 2+b.rng.IntN(4))
-	at := b.rng.Perm(len(hosts))
+	at := b.rng.Perm(len(b.hosts))
 	for i := range pods {
 		pods[i] = b.unit("instance", fmt.Sprintf("%s-%d", id, i+1), site)
-		b.relate(b.rng, pods[i], itsm.RunsOn, hosts[at[i%len(at)]])
+		b.relate(b.rng, pods[i], itsm.RunsOn, b.hosts[at[i%len(at)]])
 	}
 	s := b.group("service", id, site, "50%", pods)
 	if len(b.serve) > 0 {
