@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,11 @@ func loaded(b *testing.B, items, active int) (*Engine, time.Time) {
 	if e.fault != "" {
 		b.Fatal(e.fault)
 	}
+	return activate(e, now, active)
+}
+
+// activate makes so many alerts fire.
+func activate(e *Engine, now time.Time, active int) (*Engine, time.Time) {
 	for i := 0; i < active; i += 100 {
 		in := itsm.Input{}
 		for j := i; j < i+100; j++ {
@@ -146,6 +152,47 @@ func BenchmarkNewOne(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "max-µs")
+}
+
+// BenchmarkActive is a new alert, 100 in a record, with so many active ones before: what one costs does not grow with them. It
+// tells what each active one takes of memory as well.
+func BenchmarkActive(b *testing.B) {
+	for _, active := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(active), func(b *testing.B) {
+			e, now := loaded(b, 100_000, 0)
+			empty := heapInUse()
+			e, now = activate(e, now, active)
+			held := heapInUse() - empty
+			var took []time.Duration
+			for i := active; b.Loop(); i += 100 {
+				b.StopTimer()
+				now = now.Add(time.Millisecond)
+				in := itsm.Input{}
+				for j := range 100 {
+					in.Alerts = append(in.Alerts, hostAlert(now, i+j))
+				}
+				b.StartTimer()
+				began := time.Now()
+				e.Apply(now, in)
+				took = append(took, time.Since(began))
+				if len(took)%100 == 0 {
+					e.Changed()
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "alerts/s")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/100, "p99-µs/alert")
+			b.ReportMetric(float64(held)/float64(active), "B/active")
+		})
+	}
+}
+
+// heapInUse is what is in use after a collection, in bytes.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // less than the memory
 }
 
 // BenchmarkStorm is 10,000 alerts that come from one silent switch, 100 in a record.
