@@ -101,7 +101,7 @@ func newAsset(name string, plain []byte) *asset {
 // appRoute tells whether the app itself has a screen at a path, which then begins at its index.
 func appRoute(p string) bool {
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/"); first {
-	case "", "index.html", "incidents", "alerts", "problems", "silences", "history", "sources", "estate", "connect":
+	case "", "index.html", "incidents", "alerts", "problems", "patterns", "silences", "history", "sources", "estate", "connect":
 		return true
 	}
 	return false

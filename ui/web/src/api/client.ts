@@ -1,7 +1,7 @@
 // The HTTP side of the API. Every call may throw a Problem, or a TypeError when nothing answers.
 import type {
   Action, AlertPage, Board, Candidate, CandidatePage, Command, Decision, Conflict, ClockAccounts, PriorityExplained, CurrentAlertPage, Incident, IncidentPage, LastPayload, Path, Pending, ProblemBody, Row, SourceRow, Status,
-  PostableSilence, Silence, TestAlert, Timeline,
+  Pattern, PostableSilence, Silence, TestAlert, Timeline,
 } from "./model";
 
 /** What the server answered instead of a result. */
@@ -82,6 +82,20 @@ export const getSources = (signal?: AbortSignal) => get<{ sources: SourceRow[] }
 export const getLastPayload = (source: string, signal?: AbortSignal) => get<LastPayload>(`/api/v1/sources/${encodeURIComponent(source)}/last`, {}, signal);
 
 export const getSilences = (signal?: AbortSignal) => get<{ silences: Silence[] }>("/api/v1/silences", {}, signal);
+
+export const getPatterns = (signal?: AbortSignal) => get<{ version: string; scope: string; patterns: Pattern[] }>("/api/v1/patterns", {}, signal);
+
+/** Adopts every pattern that is proposed. */
+export async function adoptPatterns(): Promise<void> {
+  await answer<{ version: string }>(await fetch("/api/v1/patterns/adopt", { method: "POST" }));
+}
+
+/** Switches an adopted pattern on or off. */
+export async function switchPattern(cause: string, effect: string, on: boolean): Promise<void> {
+  await answer<{ version: string }>(await fetch("/api/v1/patterns/switch", {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ cause, effect, on }),
+  }));
+}
 
 /** All candidates for problems, the dearest first; a shard keeps at most a thousand. */
 export const getProblems = (signal?: AbortSignal) => get<CandidatePage>("/api/v1/problems", { limit: 1000 }, signal);

@@ -44,6 +44,7 @@ export type Path = S["Path"];
 export type PathNode = S["PathNode"];
 export type PathLink = S["PathLink"];
 export type TestAlert = S["TestAlert"];
+export type Pattern = S["Pattern"];
 export type Candidate = S["Candidate"];
 export type CandidatePage = S["CandidatePage"];
 export type Decision = S["Decision"];

@@ -1,9 +1,10 @@
-// The frame: header, one of seven pages, foot line, and the keys that work everywhere.
+// The frame: header, one of eight pages, foot line, and the keys that work everywhere.
 import { useState } from "react";
 import { HistoryPage } from "../history/HistoryPage";
 import { AlertsPage } from "../pages/AlertsPage";
 import { ConnectPage } from "../pages/ConnectPage";
 import { IncidentsPage } from "../pages/IncidentsPage";
+import { PatternsPage } from "../patterns/PatternsPage";
 import { ProblemsPage } from "../problems/ProblemsPage";
 import { SilencesPage } from "../silences/SilencesPage";
 import { SourcesPage } from "../sources/SourcesPage";
@@ -43,7 +44,7 @@ export function App() {
     <div className="frame">
       <Header page={page} />
       {page === "connect" ? <ConnectPage waiting={empty} /> : page === "history" ? <HistoryPage /> : page === "problems" ? <ProblemsPage route={route} /> : page === "silences" ? <SilencesPage route={route} />
-        : page === "sources" ? <SourcesPage /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
+        : page === "patterns" ? <PatternsPage /> : page === "sources" ? <SourcesPage /> : page === "alerts" ? <AlertsPage route={route} /> : <IncidentsPage route={route} />}
       <Foot page={page} />
       <Announcer />
       {help && <HelpDialog onClose={() => setHelp(false)} />}

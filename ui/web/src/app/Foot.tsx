@@ -12,6 +12,7 @@ const keys: Record<Page, [keys: string[], does: string][]> = {
   incidents: [[["↑", "↓"], "move"], [["↵"], "open"], [["X"], "select"], [["A"], "acknowledge"], [["Ctrl K"], "commands"], [["?"], "all keys"]],
   alerts: [[["↑", "↓"], "move"], [["↵"], "open"], [["/"], "filter"], [["?"], "all keys"]],
   problems: [[["↑", "↓"], "move"], [["X"], "select"], [["A"], "accept"], [["D"], "dismiss"], [["S"], "suppress"], [["F"], "fixed"], [["?"], "all keys"]],
+  patterns: [[["Ctrl K"], "commands"], [["?"], "all keys"]],
   silences: [[["Ctrl K"], "commands"], [["?"], "all keys"]],
   history: [[["↑", "↓"], "move"], [["↵"], "open"], [["Esc"], "back"], [["/"], "filter"], [["N"], "refresh"], [["?"], "all keys"]],
   sources: [[["↑", "↓"], "move"], [["Esc"], "back"], [["Ctrl K"], "commands"], [["?"], "all keys"]],

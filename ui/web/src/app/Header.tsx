@@ -25,6 +25,7 @@ export function Header({ page }: { page: Page }) {
         <NavLink to="incidents" now={page}>Incidents {loaded && <span className="n">{figure(open)}</span>}</NavLink>
         <NavLink to="alerts" now={page}>Alerts {counts !== null && <span className="n">{figure(counts.alertsFiring)}</span>}</NavLink>
         <NavLink to="problems" now={page}>Problems</NavLink>
+        <NavLink to="patterns" now={page}>Patterns</NavLink>
         <NavLink to="silences" now={page}>Silences</NavLink>
         <NavLink to="history" now={page}>History</NavLink>
         <NavLink to="sources" now={page}>Sources</NavLink>

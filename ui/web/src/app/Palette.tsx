@@ -50,6 +50,7 @@ export function Palette({ rows, dead, onGive, onToMe, onClose }: PaletteProps) {
       ...tabs.map((t, i) => ({ group: "Tabs", name: t.name, hint: String((i + 1) % 10), run: () => go({ page: "incidents", tab: t.id }) })),
       { group: "Pages", name: "Alerts", run: () => go({ page: "alerts" }) },
       { group: "Pages", name: "Problems", run: () => go({ page: "problems" }) },
+      { group: "Pages", name: "Patterns", run: () => go({ page: "patterns" }) },
       { group: "Pages", name: "Silences", run: () => go({ page: "silences" }) },
       { group: "Pages", name: "History", run: () => go({ page: "history" }) },
       { group: "Pages", name: "Sources", run: () => go({ page: "sources" }) },

@@ -1,7 +1,7 @@
 // Where the person is, in the address: everything that can be linked to stands there.
 import { useSyncExternalStore } from "react";
 
-export type Page = "incidents" | "alerts" | "problems" | "silences" | "history" | "sources" | "connect";
+export type Page = "incidents" | "alerts" | "problems" | "patterns" | "silences" | "history" | "sources" | "connect";
 
 export interface Route {
   page: Page;
@@ -14,7 +14,7 @@ export interface Route {
 export function readRoute(pathname: string, search: string): Route {
   const [first = "", second = ""] = pathname.split("/").filter(Boolean);
   const params = new URLSearchParams(search);
-  const page: Page = first === "alerts" || first === "problems" || first === "silences" || first === "history" || first === "sources" || first === "connect" ? first : "incidents";
+  const page: Page = first === "alerts" || first === "problems" || first === "patterns" || first === "silences" || first === "history" || first === "sources" || first === "connect" ? first : "incidents";
   return {
     page,
     incident: page === "incidents" && first === "incidents" && second !== "" ? decode(second) : null,
