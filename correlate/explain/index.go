@@ -69,6 +69,7 @@ type expectation struct {
 type body struct {
 	items   map[cmdb.Node]*itemIn
 	entries map[cmdb.Node]*entry
+	held    int       // observations
 	total   int64     // sum over items of their best weight
 	top     []*entry  // the entries that explain most, unordered
 	onset   time.Time // the earliest
@@ -281,6 +282,7 @@ func (x *Index) Attach(o *Observation, h *Hypothesis) {
 	if b.onset.IsZero() || o.Onset.Before(b.onset) {
 		b.onset = o.Onset
 	}
+	b.held++
 	in := b.items[o.Node]
 	if in == nil {
 		in = &itemIn{}
@@ -311,6 +313,7 @@ func (x *Index) Detach(o *Observation, h *Hypothesis) {
 		return
 	}
 	b := &h.body
+	b.held--
 	in := b.items[o.Node]
 	x.account(o.Node, in, h, -1)
 	if h != x.pending {

@@ -73,8 +73,8 @@ type Hypothesis struct {
 	body body
 }
 
-// Holds tells whether anything on an item is evidence of it now.
-func (h *Hypothesis) Holds() bool { return len(h.body.items) > 0 }
+// Held counts the observations on items that are evidence of it now.
+func (h *Hypothesis) Held() int { return h.body.held }
 
 // Change is a change as a candidate cause.
 type Change struct {

@@ -213,10 +213,17 @@ func (p *neighbourhood) exactly(c cmdb.Node, b *belief, since time.Time) {
 	}
 }
 
-// silence is how much less of what it explains speaks for a cause that does not report itself: others like it would have
-// said so.
+// silence is how much less of what it explains speaks for a cause that does not report itself: others like it do, or did in
+// the past, so it would have said so.
 func (p *neighbourhood) silence(c cmdb.Node, mass int64) int64 {
-	like := p.like[p.x.g.ClassID(c)]
+	class := p.x.g.ClassID(c)
+	like := p.like[class]
+	set := p.x.relatedTo(c)
+	for t, past := range set.seen {
+		if t.class == class && set.span != nil {
+			like += int64(past.before(set.span.begin)) // this trouble does not speak for itself
+		}
+	}
 	return mass * like / (2 * (like + 1))
 }
 
