@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"signalbox/itsm"
@@ -47,6 +48,7 @@ type Edge struct {
 // Graph answers how failure travels between the items of an estate. Edges are kept in the order
 // of kind and id, so that every walk is the same walk in every process.
 type Graph struct {
+	walks     sync.Pool // memory of walks that are done
 	items     []*itsm.Item
 	ids       map[string]Node
 	classes   map[string]uint16

@@ -67,10 +67,12 @@ type Failure struct {
 // ImpactOf is the Impact of several items, each named once, that fail together: a group loses all of them.
 // What fails is not among the effects.
 func (g *Graph) ImpactOf(failures []Failure, at time.Time, limits Limits) Impact {
-	w := walk{
-		g: g, at: at, limits: limits, place: make(map[Node]int, len(failures)),
-		lost: map[Node]int{}, counted: map[[2]Node]bool{}, size: map[Node]int{},
+	w, _ := g.walks.Get().(*walk)
+	if w == nil {
+		w = &walk{place: map[Node]int{}, lost: map[Node]int{}, counted: map[[2]Node]bool{}, size: map[Node]int{}}
 	}
+	defer g.walks.Put(w)
+	w.begin(g, at, limits)
 	for i, f := range failures {
 		w.queue = append(w.queue, Effect{Node: f.Node, Degradation: f.Degradation})
 		w.place[f.Node] = i
@@ -78,7 +80,16 @@ func (g *Graph) ImpactOf(failures []Failure, at time.Time, limits Limits) Impact
 	for ; w.next < len(w.queue); w.next++ {
 		w.step(w.next)
 	}
-	return Impact{Effects: w.queue[len(failures):], Limit: w.limit}
+	return Impact{Effects: slices.Clone(w.queue[len(failures):]), Limit: w.limit}
+}
+
+// begin makes a walk that was used before a new one: the memory of walks is half of what they cost.
+func (w *walk) begin(g *Graph, at time.Time, limits Limits) {
+	w.g, w.at, w.limits, w.queue, w.next, w.limit = g, at, limits, w.queue[:0], 0, ""
+	clear(w.place)
+	clear(w.lost)
+	clear(w.counted)
+	clear(w.size)
 }
 
 type walk struct {

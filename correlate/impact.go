@@ -83,7 +83,7 @@ type hurtCache struct {
 }
 
 // maxHurtSize bounds the nodes in the cache.
-const maxHurtSize = 1_000_000
+const maxHurtSize = 12_000_000
 
 func (c *hurtCache) clear() { c.found, c.size, c.era = map[cmdb.Failure]*hurt{}, 0, c.era+1 }
 
