@@ -108,7 +108,7 @@ alertmanagers:
 	window("planned")
 	awaitSilences(t, members[1].url, map[string]string{`instance="host-m"`: "lea"})
 	pair.fire(t, "DiskGone", "host-m", nil)
-	awaitMark(t, house.url, "DiskGone host-m", "silenced by ")
+	awaitMark(t, house.url, "DiskGone host-m", "maintenance chg-7")
 	for _, m := range members {
 		if out, err := amtool(t, tool, m.url, "alert", "query", "--silenced", "alertname=DiskGone"); err != nil || !strings.Contains(out, "suppressed") {
 			t.Errorf("the alert is not suppressed there: %s %v", out, err)

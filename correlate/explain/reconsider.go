@@ -227,16 +227,25 @@ func (p *neighbourhood) silence(c cmdb.Node, mass int64) int64 {
 	return mass * like / (2 * (like + 1))
 }
 
-// together weighs what a cause explains by how near in time it is to what the cause itself reports.
+// together weighs what a cause explains by how near in time it is to what the cause itself reports, or when it says nothing, to when
+// most of what it explains began.
 func (p *neighbourhood) together(c cmdb.Node) {
-	var own []*unit
+	var own []time.Time
 	for _, m := range p.of[c] {
 		if m.u.node == c {
-			own = append(own, m.u)
+			for i := range m.u.in.types {
+				own = append(own, m.u.in.types[i].onset)
+			}
 		}
 	}
 	if len(own) == 0 {
-		return
+		var b body
+		for _, m := range p.of[c] {
+			for i := range m.u.in.types {
+				b.start(m.u.in.types[i].onset, max(1, m.mass))
+			}
+		}
+		own = []time.Time{b.surge(), b.surge().Add(fade)}
 	}
 	for i := range p.of[c] {
 		m := &p.of[c][i]
@@ -249,16 +258,14 @@ func (p *neighbourhood) together(c cmdb.Node) {
 }
 
 // agree is how well what an item reports agrees with what its cause reports, in time, in thousandths.
-func (p *neighbourhood) agree(own []*unit, u *unit) int64 {
+func (p *neighbourhood) agree(own []time.Time, u *unit) int64 {
 	var m mean
 	for i := range u.in.types {
 		t := &u.in.types[i]
 		most := 0.0
-		for _, o := range own {
-			for j := range o.in.types {
-				apart := max(0, t.onset.Sub(o.in.types[j].onset).Abs()-p.x.cfg.Detection)
-				most = max(most, math.Exp(-float64(apart)/float64(togetherWithin)))
-			}
+		for _, at := range own {
+			apart := max(0, t.onset.Sub(at).Abs()-p.x.cfg.Detection)
+			most = max(most, math.Exp(-float64(apart)/float64(togetherWithin)))
 		}
 		m.add(beyond(t.most), most)
 	}

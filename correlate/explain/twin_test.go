@@ -144,13 +144,17 @@ func twinTelling(x *Index, list []*Observation) int64 {
 	families, most := map[string]bool{}, 0.0
 	for _, o := range list {
 		families[x.familyOf(o.Type)] = true
-		magnitude := o.Magnitude // of a type the greatest counts, and one that tells none tells 0
+		magnitude, first := o.Magnitude, o // of a type the greatest counts, and one that tells none tells 0; its past is that of the first
 		for _, p := range list {
-			if p.Type == o.Type {
-				magnitude = max(magnitude, p.Magnitude)
+			if p.Type != o.Type {
+				continue
+			}
+			magnitude = max(magnitude, p.Magnitude)
+			if p.Ordinal < first.Ordinal {
+				first = p
 			}
 		}
-		most = max(most, beyond(magnitude))
+		most = max(most, beyond(magnitude)*first.Past.unusual())
 	}
 	return int64(math.Round(1000 * most * (1 + math.Log(float64(max(1, len(families))))/3)))
 }
