@@ -130,7 +130,7 @@ func (e *Engine) publish(inc *incident) (u itsm.Update, changed bool) {
 	if inc.review {
 		held = encode(r)
 	}
-	if (r.State.Open() || inc.opening) && (2*inc.hyp.Held() >= inc.bound || len(r.Causes) == 0) {
+	if (r.State.Open() || inc.opening) && (!inc.hyp.Past() || len(r.Causes) == 0) {
 		before, recovered := inc.bestCause(), len(r.Causes) > 0 && r.Causes[0].Recovered
 		r.Causes = e.index.Rank(e.clock, inc.hyp)
 		e.recovered(inc)

@@ -26,7 +26,6 @@ type incident struct {
 	all      [6]int // all alerts by severity
 	nodes    map[cmdb.Node]int
 	on       map[cmdb.Node]int // firing alerts of each
-	bound    int               // alerts on items
 	front    []cmdb.Node       // the first of them, in the order of joining
 	standing standing          // the items by how badly they say they are hurt, and by criticality
 	under    map[*window]int   // firing alerts by the maintenance that covers them
@@ -185,7 +184,7 @@ func (inc *incident) enter(m *member, g *cmdb.Graph) {
 		inc.quietAt = time.Time{}
 	}
 	if n := m.alert.node; n != cmdb.None {
-		inc.bound++
+		inc.hyp.Bound++
 		inc.stand(m, g)
 		if inc.nodes[n]++; inc.nodes[n] == 1 && len(inc.front) < maxItems {
 			inc.front = append(inc.front, n)
@@ -196,7 +195,7 @@ func (inc *incident) enter(m *member, g *cmdb.Graph) {
 // recount counts everything anew, after members have left or items are other ones.
 func (inc *incident) recount(g *cmdb.Graph) {
 	inc.counts, inc.firing, inc.all, inc.standing = itsm.AlertCounts{}, [6]int{}, [6]int{}, standing{}
-	inc.bound = 0
+	inc.hyp.Bound = 0
 	inc.nodes, inc.on, inc.front, inc.restless, inc.walked = map[cmdb.Node]int{}, map[cmdb.Node]int{}, nil, nil, walked{}
 	inc.under = nil
 	slices.SortFunc(inc.list, func(a, b *member) int { return cmp.Compare(a.obs.Ordinal, b.obs.Ordinal) })

@@ -172,7 +172,7 @@ func (x *Index) target(c choice, now time.Time) *Hypothesis {
 	}
 	var pick *entry
 	x.near(c.node, now, func(e *entry) {
-		if e.h == x.pending || e.h.Isolated || !x.explains(c, e) {
+		if e.h == x.pending || e.h.Isolated || e.h.Past() || !x.explains(c, e) {
 			return
 		}
 		if pick == nil || e.mass > pick.mass || e.mass == pick.mass && e.h.Ordinal < pick.h.Ordinal {
@@ -193,6 +193,8 @@ func (x *Index) shelter(o *Observation, c choice, now time.Time) *Hypothesis {
 	x.near(c.node, now, func(e *entry) {
 		switch own := c.node == o.Node; {
 		case e.h == x.pending:
+			return
+		case e.h.Past() && e.h.Cause != c.node && !(own && e.h.pinned(o.Node)):
 			return
 		case own && e.h.pinned(o.Node):
 		case x.ruledOut(e.h, c.node), weightOf(o.causes, e.h.Cause) == 0, own && 2*e.mass < e.h.body.total:
@@ -262,7 +264,7 @@ func (x *Index) joins(c choice, target *Hypothesis, now time.Time) []Merge {
 	}
 	var others []*Hypothesis
 	x.near(c.node, now, func(e *entry) {
-		if e.h != target && e.h != x.pending && !e.h.Isolated && x.explains(c, e) {
+		if e.h != target && e.h != x.pending && !e.h.Isolated && !e.h.Past() && x.explains(c, e) {
 			others = append(others, e.h)
 		}
 	})

@@ -67,14 +67,16 @@ type Hypothesis struct {
 	ConfirmedChange string
 	RejectedItems   []cmdb.Node
 	RejectedChanges []string
+	// Bound counts what is in its incident on items, evidence now or not.
+	Bound int
 	// Isolated: an operator split or merged it; it is never merged automatically.
 	Isolated bool
 
 	body body
 }
 
-// Held counts the observations on items that are evidence of it now.
-func (h *Hypothesis) Held() int { return h.body.held }
+// Past tells whether most of the incident is no longer evidence: it takes only what has its cause.
+func (h *Hypothesis) Past() bool { return 2*h.body.held < h.Bound }
 
 // Change is a change as a candidate cause.
 type Change struct {

@@ -539,7 +539,7 @@ func (p *neighbourhood) moves(s solution) []Move {
 		}
 		var pick *Hypothesis
 		for _, h := range p.hyps {
-			if !taken[h] && mass[c][h] > 0 && (pick == nil || mass[c][h] > mass[c][pick]) {
+			if !taken[h] && !h.Past() && mass[c][h] > 0 && (pick == nil || mass[c][h] > mass[c][pick]) {
 				pick = h
 			}
 		}
