@@ -194,7 +194,7 @@ func (x *Index) shelter(o *Observation, c choice, now time.Time) *Hypothesis {
 		switch own := c.node == o.Node; {
 		case e.h == x.pending:
 			return
-		case e.h.Past() && e.h.Cause != c.node && !(own && e.h.pinned(o.Node)):
+		case e.h.Past() && e.h.Cause != c.node && (!own || !e.h.pinned(o.Node)):
 			return
 		case own && e.h.pinned(o.Node):
 		case x.ruledOut(e.h, c.node), weightOf(o.causes, e.h.Cause) == 0, own && 2*e.mass < e.h.body.total:
