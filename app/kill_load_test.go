@@ -52,7 +52,7 @@ func (h *killHarness) sendAlerts(ctx context.Context, worker int) {
 				h.mu.Unlock()
 			}
 		}
-		pause(ctx, 30*time.Millisecond)
+		pause(ctx, slower*30*time.Millisecond)
 		before = nil
 		for _, a := range batch[max(0, len(batch)-20):][:5] { // a quarter is resolved with the next batch
 			resolved := maps.Clone(a)
@@ -88,7 +88,7 @@ func (h *killHarness) sendNoise(ctx context.Context) {
 {"alert":{"status":"firing","labels":{"alertname":"Trap","rack":"rack-%d","trap":"%d"},"startsAt":%q,"endsAt":%q}}
 `, n, n%7, n, at, n%7, rand.IntN(50), at, at), nil)
 		}
-		pause(ctx, time.Duration(rand.IntN(100))*time.Millisecond)
+		pause(ctx, slower*time.Duration(rand.IntN(100))*time.Millisecond)
 	}
 }
 
@@ -208,7 +208,7 @@ func (h *killHarness) sendEstates(ctx context.Context) {
 			h.estates++
 			h.mu.Unlock()
 		}
-		pause(ctx, 200*time.Millisecond)
+		pause(ctx, slower*200*time.Millisecond)
 	}
 }
 

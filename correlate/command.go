@@ -291,7 +291,9 @@ func (e *Engine) mergeCommand(inc *incident, c *itsm.Command) error {
 	e.merge(inc, into, author(c), "by "+author(c))
 	into.hyp.Isolated = true
 	for _, m := range into.list {
+		e.unattend(m)
 		m.obs.Pinned = true
+		e.attend(m)
 		e.save(m.alert)
 	}
 	return nil

@@ -42,7 +42,7 @@ func (e *Engine) conditionOf(a *alert) uint64 {
 }
 
 // maxLately bounds how many of the latest alerts of an incident are compared with a new one.
-const maxLately = 1000
+const maxLately = 100
 
 // continued finds the incident that holds the condition of a new alert under other labels: its twin of another
 // severity, or what its exporter said before it was replaced. An incident that was resolved lately is

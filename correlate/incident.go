@@ -217,7 +217,11 @@ func (e *Engine) leave(inc *incident, members []*member) {
 			e.unattend(m)
 		}
 	}
-	inc.list = slices.DeleteFunc(inc.list, func(m *member) bool { return slices.Contains(members, m) })
+	gone := make(map[*member]bool, len(members))
+	for _, m := range members {
+		gone[m] = true
+	}
+	inc.list = slices.DeleteFunc(inc.list, func(m *member) bool { return gone[m] })
 	inc.recount(e.graph)
 	if inc.counts.Firing == 0 && inc.quietAt.IsZero() {
 		inc.quietAt = e.clock

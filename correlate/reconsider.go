@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"signalbox/correlate/explain"
 	"signalbox/itsm"
 )
 
@@ -23,8 +24,12 @@ func (e *Engine) reconsider(inc *incident) {
 	for _, m := range e.index.Reconsider(e.clock, inc.hyp) {
 		from := e.incidents[m.From.Ordinal]
 		members := make([]*member, 0, len(m.Observations))
+		place := make(map[*explain.Observation]int, len(m.Observations))
+		for i, o := range m.Observations {
+			place[o] = i
+		}
 		for _, mm := range from.list {
-			if slices.Contains(m.Observations, mm.obs) {
+			if _, moves := place[mm.obs]; moves {
 				members = append(members, mm)
 			}
 		}
@@ -38,7 +43,7 @@ func (e *Engine) reconsider(inc *incident) {
 		why := "they come from " + e.graph.Name(m.Cause)
 		if len(members) < len(from.list) {
 			for _, mm := range members {
-				mm.evidence = m.Evidence[slices.Index(m.Observations, mm.obs)]
+				mm.evidence = m.Evidence[place[mm.obs]]
 			}
 		}
 		switch {

@@ -213,7 +213,7 @@ func (x *Index) shelter(o *Observation, c choice, now time.Time) *Hypothesis {
 // pinned tells whether people have put something that an item reports into a hypothesis.
 func (h *Hypothesis) pinned(n cmdb.Node) bool {
 	in := h.body.items[n]
-	return in != nil && slices.ContainsFunc(in.observations, func(o *Observation) bool { return o.Pinned })
+	return in != nil && in.pinned > 0
 }
 
 // margin is by how much another cause must explain a hypothesis better to take it over, in percent.

@@ -82,6 +82,7 @@ type body struct {
 // different ways to their causes; those are what counts.
 type itemIn struct {
 	observations []*Observation
+	pinned       int       // of them, by people
 	onset        time.Time // the earliest
 	telling      int64     // how much what it reports says of a cause, in thousandths of one usual type of alert
 	ways         []way
@@ -121,6 +122,9 @@ func (in *itemIn) knows(o *Observation) bool {
 
 func (in *itemIn) add(o *Observation) {
 	in.observations = append(in.observations, o)
+	if o.Pinned {
+		in.pinned++
+	}
 	if in.onset.IsZero() || o.Onset.Before(in.onset) {
 		in.onset = o.Onset
 	}
@@ -145,6 +149,9 @@ func (in *itemIn) note(o *Observation) {
 }
 
 func (in *itemIn) remove(o *Observation) {
+	if o.Pinned {
+		in.pinned--
+	}
 	in.observations = slices.DeleteFunc(in.observations, func(p *Observation) bool { return p == o })
 	if i := slices.IndexFunc(in.ways, func(w way) bool { return slices.Equal(w.causes, o.causes) }); i >= 0 {
 		if in.ways[i].count--; in.ways[i].count == 0 {

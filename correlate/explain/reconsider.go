@@ -297,18 +297,13 @@ func (p *neighbourhood) take(h *Hypothesis) {
 	for _, n := range nodes {
 		first := len(p.units)
 		in := h.body.items[n]
-		for _, o := range in.observations {
-			i := slices.IndexFunc(p.units[first:], func(u *unit) bool { return slices.Equal(u.causes, o.causes) })
-			if i < 0 {
-				i = len(p.units) - first
-				p.units = append(p.units, &unit{h: h, node: n, causes: o.causes, by: None, fixed: confirmed})
-			}
-			u := p.units[first+i]
-			u.fixed = u.fixed || o.Pinned
-			if u.onset.IsZero() || o.Onset.Before(u.onset) {
-				u.onset = o.Onset
-			}
-			u.in.note(o)
+		if len(in.ways) == 1 { // as almost always; there may be thousands of observations
+			p.units = append(p.units, &unit{
+				h: h, node: n, causes: in.ways[0].causes, by: None, fixed: confirmed || in.pinned > 0, onset: in.onset,
+				in: itemIn{types: slices.Clone(in.types)},
+			})
+		} else {
+			p.parts(h, n, in, confirmed)
 		}
 		for _, u := range p.units[first:] {
 			u.telling = p.x.tellingOf(&u.in)
@@ -317,6 +312,24 @@ func (p *neighbourhood) take(h *Hypothesis) {
 		slices.SortFunc(p.units[first:], func(a, b *unit) int {
 			return cmp.Or(strings.Compare(a.in.types[0].name, b.in.types[0].name), a.onset.Compare(b.onset), cmp.Compare(len(a.causes), len(b.causes)))
 		})
+	}
+}
+
+// parts adds the units of an item whose alerts have different possible causes.
+func (p *neighbourhood) parts(h *Hypothesis, n cmdb.Node, in *itemIn, confirmed bool) {
+	first := len(p.units)
+	for _, o := range in.observations {
+		i := slices.IndexFunc(p.units[first:], func(u *unit) bool { return slices.Equal(u.causes, o.causes) })
+		if i < 0 {
+			i = len(p.units) - first
+			p.units = append(p.units, &unit{h: h, node: n, causes: o.causes, by: None, fixed: confirmed})
+		}
+		u := p.units[first+i]
+		u.fixed = u.fixed || o.Pinned
+		if u.onset.IsZero() || o.Onset.Before(u.onset) {
+			u.onset = o.Onset
+		}
+		u.in.note(o)
 	}
 }
 
