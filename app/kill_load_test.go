@@ -208,7 +208,7 @@ func (h *killHarness) sendEstates(ctx context.Context) {
 			h.estates++
 			h.mu.Unlock()
 		}
-		pause(ctx, slower*200*time.Millisecond)
+		pause(ctx, 180*time.Millisecond+slower*20*time.Millisecond)
 	}
 }
 
